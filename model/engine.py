@@ -1,0 +1,93 @@
+"""The one door to whatever answers: the protocol, what an engine tells of itself, and Parrot.
+
+Free of torch, so that the page and its tests load in no time. `model/local.py` is the engine that
+thinks in this process.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from model.messages import Message, Piece, Sampling
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What people are told about an engine."""
+
+    name: str
+    device: str  # "cuda: NVIDIA …", "cpu", "mps"
+    bits: int  # 4, 8, 16 or 32 a weight of the language model
+    memory_bytes: int  # what the weights take
+    context: int  # positions the model reads at once
+    licence: str
+    note: str = ""  # an honest sentence on what it can and cannot do
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """A stretch of a clip that no longer fits, in seconds of that clip."""
+
+    digest: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Room:
+    """How full the context is for given messages."""
+
+    used: int  # positions these messages take, as they would be read
+    context: int  # positions there are
+    unheard: tuple[Unheard, ...] = ()  # what would be left out, and is said to be
+
+    @property
+    def left(self) -> int:
+        return max(0, self.context - self.used)
+
+
+class Engine(Protocol):
+    """Closing the iterator of `reply` stops generation at the next token."""
+
+    about: About
+
+    def reply(
+        self, messages: Sequence[Message], sampling: Sampling, *, task: str | None = None
+    ) -> Iterator[Piece]:
+        """Stream the answer to the last message. Raises DoesNotFit before the first piece."""
+        ...
+
+    def room(self, messages: Sequence[Message]) -> Room: ...
+
+    def close(self) -> None: ...
+
+
+class Parrot:
+    """Says what it was told, word by word: for work on the page and its tests."""
+
+    about = About(
+        name="parrot",
+        device="cpu",
+        bits=16,
+        memory_bytes=0,
+        context=8192,
+        licence="Apache-2.0",
+        note="Parrot repeats what you write; it understands nothing.",
+    )
+
+    def reply(self, messages, sampling, *, task=None):
+        message = messages[-1]
+        heard = "".join(f"[heard {clip.seconds:.1f} s] " for clip in message.clips)
+        words = (heard + " ".join(p for p in message.parts if isinstance(p, str))).split(" ")
+        n_prompt = self.room(messages).used
+        for i, word in enumerate(words[: sampling.max_tokens]):
+            yield Piece(word if i == 0 else " " + word, (i,), n_prompt)
+        finish = "length" if len(words) > sampling.max_tokens else "stop"
+        yield Piece("", (), n_prompt, 0, finish)
+
+    def room(self, messages):
+        used = sum(len(p.split()) if isinstance(p, str) else 25 for m in messages for p in m.parts)
+        return Room(used, self.about.context)
+
+    def close(self):
+        pass
