@@ -73,7 +73,8 @@ class Sampling:
             raise ValueError(f"top_k is a count, 0 for all; got {self.top_k}")
         if not 0 < self.repetition_penalty <= 5:
             raise ValueError(
-                f"repetition_penalty lies between 0 and 5, 1 for none; got {self.repetition_penalty}"
+                "repetition_penalty lies between 0 and 5, 1 for none; "
+                f"got {self.repetition_penalty}"
             )
 
 

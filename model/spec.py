@@ -1,6 +1,6 @@
 """Numbers and control tokens of the checkpoints, with units and derivation. Reads no file.
 
-Source: Qwen-Audio (arXiv 2311.07919), section 3, and the published configuration of its checkpoints;
+Source: Qwen-Audio (arXiv 2311.07919), section 3, and the configuration of its checkpoints;
 the front end is Whisper's (arXiv 2212.04356), section 2.2.
 """
 

@@ -1,0 +1,90 @@
+"""Log-mel to vectors the language model reads: a Whisper encoder, pooling, a projection, and two
+boundary vectors. Knows nothing of text.
+
+Source: Qwen-Audio, arXiv 2311.07919, section 3.1; Whisper, arXiv 2212.04356.
+"""
+
+import torch
+from torch import nn
+from transformers import Qwen2AudioEncoderConfig
+from transformers.modeling_utils import PreTrainedModel
+from transformers.models.qwen2_audio.modeling_qwen2_audio import Qwen2AudioEncoderLayer
+
+
+def n_steps(n_frames: int) -> int:
+    """Encoder steps of 20 ms for mel frames of 10 ms: the second convolution has stride 2."""
+    return (n_frames + 1) // 2
+
+
+class AudioEncoder(PreTrainedModel):
+    """Qwen-Audio's ear. `pool` is "mean" (Qwen-Audio: 2 steps averaged, 40 ms a slot) or "stack"
+    (Earshot-mini: 4 steps side by side, 80 ms a slot); `out_norm` scales the vectors to the
+    size of word embeddings."""
+
+    config_class = Qwen2AudioEncoderConfig
+    main_input_name = "mels"
+    _no_split_modules = ["Qwen2AudioEncoderLayer"]
+    _supports_sdpa = True
+
+    def __init__(self, config: Qwen2AudioEncoderConfig, width_out: int):
+        super().__init__(config)
+        width = config.d_model
+        pooled = width * config.pool_size if config.pool == "stack" else width
+        self.conv1 = nn.Conv1d(config.num_mel_bins, width, 3, padding=1)
+        self.conv2 = nn.Conv1d(width, width, 3, stride=2, padding=1)
+        self.positions = nn.Parameter(torch.empty(config.max_source_positions, width))
+        self.layers = nn.ModuleList(
+            Qwen2AudioEncoderLayer(config) for _ in range(config.encoder_layers)
+        )
+        self.ln_post = nn.LayerNorm(pooled)
+        self.proj = nn.Linear(pooled, width_out)
+        self.out_norm = nn.RMSNorm(width_out, eps=1e-6) if config.out_norm else nn.Identity()
+        self.boundary = nn.Embedding(2, width_out)  # rows: before a window, after it
+        self.post_init()
+
+    def _init_weights(self, module):
+        super()._init_weights(module)
+        if isinstance(module, AudioEncoder):
+            nn.init.normal_(module.positions, std=0.02)
+
+    def n_slots(self, n_frames: int) -> int:
+        """Vectors for this many mel frames, the two boundary vectors not counted."""
+        return n_steps(n_frames) // self.config.pool_size
+
+    def trunk(self, mels: torch.Tensor, n_frames: list[int]) -> torch.Tensor:
+        """(windows, mels, 3000), mel frames that hold sound -> (windows, steps, width).
+
+        Several windows together are cut to the longest before the convolutions, as the original
+        does: the last steps of a shorter one then see its padding, where alone they see zeros.
+        """
+        steps = torch.tensor([n_steps(n) for n in n_frames], device=mels.device)
+        longest = int(steps.max())
+        x = mels[:, :, : 2 * longest].to(self.conv1.weight.dtype)
+        x = nn.functional.gelu(self.conv1(x))
+        x = nn.functional.gelu(self.conv2(x)).transpose(1, 2)  # (windows, steps, width)
+        x = x + self.positions[:longest]
+        mask = None
+        if (steps != longest).any():
+            sounding = torch.arange(longest, device=x.device) < steps[:, None]
+            x = x * sounding[..., None]
+            mask = sounding[:, None, None, :].expand(-1, 1, longest, -1)
+        for layer in self.layers:
+            x = layer(x, mask)
+        return x
+
+    def project(self, steps: torch.Tensor) -> torch.Tensor:
+        """(windows, steps, width) -> (windows, slots, width of the language model)."""
+        windows, n, width = steps.shape
+        size = self.config.pool_size
+        groups = steps[:, : n // size * size].reshape(windows, n // size, size, width)
+        pooled = groups.flatten(2) if self.config.pool == "stack" else groups.mean(2)
+        return self.out_norm(self.proj(self.ln_post(pooled)))
+
+    def forward(self, mels: torch.Tensor, n_frames: list[int]) -> list[torch.Tensor]:
+        """Each window's span: (slots + 2, width), boundary vectors included."""
+        vectors = self.project(self.trunk(mels, n_frames))
+        before, after = self.boundary.weight[:1], self.boundary.weight[1:]
+        return [
+            torch.cat((before, row[: self.n_slots(n)], after))
+            for row, n in zip(vectors, n_frames, strict=True)
+        ]
