@@ -1,0 +1,51 @@
+"""Which processes are alive: each holds a lock that the system drops with it, even on kill -9.
+
+A process id would not do: it is used again, and means nothing in another container that shares
+the folder. SQLite's own file lock is the same on Linux, macOS and Windows.
+"""
+
+import sqlite3
+from pathlib import Path
+from uuid import uuid4
+
+
+class Presence:
+    """This process, to others who share the folder. The lock is taken when first asked for."""
+
+    def __init__(self, folder: Path):
+        self.name = uuid4().hex
+        self._folder = folder
+        self._held: sqlite3.Connection | None = None
+
+    def announce(self) -> str:
+        """Take the lock, once, and return the name to sign with. The caller sees to it that two
+        threads do not ask at the same time."""
+        if self._held is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            held = sqlite3.connect(
+                self._folder / self.name, isolation_level=None, check_same_thread=False
+            )
+            held.execute("begin exclusive")
+            self._held = held
+        return self.name
+
+    def is_alive(self, name: str) -> bool:
+        """Whether the process that signs with this name still holds its lock."""
+        path = self._folder / name
+        if name == self.name or not path.exists():
+            return name == self.name
+        probe = sqlite3.connect(path, timeout=0, isolation_level=None)
+        try:
+            probe.execute("begin exclusive")
+        except sqlite3.OperationalError:
+            return True
+        finally:
+            probe.close()
+        path.unlink(missing_ok=True)
+        return False
+
+    def close(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+            (self._folder / self.name).unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""What is remembered, as frozen records. Standard library only; knows no database."""
+
+from dataclasses import dataclass
+
+WRITING = "writing"  # being answered now
+DONE = "done"
+STOPPED = "stopped"  # by the person, in mid-answer
+LENGTH = "length"  # the answer reached max_tokens
+FAILED = "failed"  # with a sentence that says why
+INTERRUPTED = "interrupted"  # the program ended in mid-answer
+
+TITLE_LENGTH = 56  # characters that fit one line of the list
+
+
+@dataclass(frozen=True)
+class ClipRef:
+    """A sound in a turn: the clip's digest, and what the person calls it."""
+
+    digest: str
+    name: str
+    seconds: float
+
+
+Part = str | ClipRef
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """A stretch of a clip, in its own seconds, that the model could not be given."""
+
+    digest: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversation:
+    id: str  # unguessable: whoever knows it may read it
+    title: str  # made from the first question; empty before it
+    system: str
+    created: float  # seconds since 1970
+    updated: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One side's share of an exchange, exactly as the model read or wrote it."""
+
+    id: int
+    conversation: str
+    parent: int | None  # the turn it follows; two children make a branch
+    role: str  # user | assistant
+    parts: tuple[Part, ...]
+    status: str
+    sentence: str = ""  # why it failed, for people
+    system: str = ""  # what an answer was given besides the turns before it …
+    sampling: str = ""  # … as JSON
+    model: str = ""
+    unheard: tuple[Unheard, ...] = ()
+    created: float
+    updated: float
+
+    @property
+    def text(self) -> str:
+        return "\n".join(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def clips(self) -> list[ClipRef]:
+        return [part for part in self.parts if isinstance(part, ClipRef)]
+
+
+def title_from(parts: tuple[Part, ...]) -> str:
+    """A conversation's name: its first words, else its first clip's name."""
+    words = " ".join(" ".join(p for p in parts if isinstance(p, str)).split())
+    title = words or next((p.name for p in parts if isinstance(p, ClipRef)), "")
+    if len(title) <= TITLE_LENGTH:
+        return title
+    whole = title[: TITLE_LENGTH - 1].rsplit(" ", 1)[0]  # one long word has no space to end at
+    return whole.rstrip(" ,.;:") + "…"
