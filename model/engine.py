@@ -4,6 +4,7 @@ Free of torch, so that the page and its tests load in no time. `model/local.py` 
 thinks in this process.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -65,6 +66,9 @@ class Engine(Protocol):
 class Parrot:
     """Says what it was told, word by word: for work on the page and its tests."""
 
+    def __init__(self, pause: float = 0.0):
+        self.pause = pause  # seconds before each word: a model takes its time
+
     about = About(
         name="parrot",
         device="cpu",
@@ -81,6 +85,7 @@ class Parrot:
         words = (heard + " ".join(p for p in message.parts if isinstance(p, str))).split(" ")
         n_prompt = self.room(messages).used
         for i, word in enumerate(words[: sampling.max_tokens]):
+            time.sleep(self.pause)
             yield Piece(word if i == 0 else " " + word, (i,), n_prompt)
         finish = "length" if len(words) > sampling.max_tokens else "stop"
         yield Piece("", (), n_prompt, 0, finish)

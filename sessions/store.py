@@ -235,7 +235,7 @@ class Store:
         """Remove clips that no turn uses: those created before a time, among some or all.
 
         The files go while the write lock is held, so that `keep` cannot bring one back in between.
-        A crash here leaves a clip without a turn or a file without a clip: the next start ends both.
+        A crash here leaves a clip without a turn, or a file without a clip, for the next start.
         """
         unused = (
             "select digest from clips where created <= ?"
