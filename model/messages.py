@@ -21,9 +21,21 @@ class Clip:
     def of(cls, pcm: np.ndarray) -> "Clip":
         """From 16-bit samples (n,) int16 at 16 kHz. The digest is over them, so that a clip
         written to a 16-bit file and read again is the same clip."""
-        pcm = np.ascontiguousarray(pcm, dtype="<i2")
-        digest = blake2b(pcm.tobytes(), digest_size=16).hexdigest()
-        return cls(pcm.astype(np.float32) / 32768, digest)
+        return cls.of_chunks([pcm])
+
+    @classmethod
+    def of_chunks(cls, chunks: list[np.ndarray]) -> "Clip":
+        """From consecutive pieces, each (n,) int16. The list is emptied as they are copied, so that
+        an hour of sound does not stand in memory three times."""
+        samples, at = np.empty(sum(map(len, chunks)), np.float32), 0
+        digest = blake2b(digest_size=16)
+        chunks.reverse()
+        while chunks:
+            pcm = np.ascontiguousarray(chunks.pop(), dtype="<i2")
+            digest.update(pcm)
+            np.divide(pcm, np.float32(32768), out=samples[at : at + len(pcm)])
+            at += len(pcm)
+        return cls(samples, digest.hexdigest())
 
     @property
     def seconds(self) -> float:
