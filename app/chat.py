@@ -1,0 +1,128 @@
+"""One turn of conversation. Knows the engine and the store; never heard of Gradio or of torch."""
+
+import json
+import os
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict
+
+from model import audio
+from model.engine import Engine
+from model.errors import EarshotError
+from model.messages import Clip, Message, Sampling
+from sessions.records import (
+    DONE,
+    FAILED,
+    LENGTH,
+    STOPPED,
+    ClipRef,
+    Part,
+    Turn,
+    Unheard,
+)
+from sessions.store import Gone, Store
+
+FLUSH_SECONDS = 0.3  # at most so much of what was said is lost when the machine stops
+REMEMBERED_SECONDS = 20 * 60  # of sound kept as samples: 77 MB
+OURS = "Something went wrong inside Earshot; its log says what. Nothing you sent is lost."
+
+
+class Refused(EarshotError):
+    """What was asked for cannot be done, or not now."""
+
+
+class Recall:
+    """Stored clips as samples. The latest stay in memory, since every question reads them all."""
+
+    def __init__(self, store: Store, seconds: float = REMEMBERED_SECONDS):
+        self._store = store
+        self._seconds = seconds
+        self._clips: OrderedDict[str, Clip] = OrderedDict()
+
+    def clip(self, ref: ClipRef) -> Clip:
+        clip = self._clips.pop(ref.digest, None)
+        if clip is None:
+            clip = audio.decode(self._store.clips.path(ref.digest), name=ref.name or "The clip")
+        self._clips[ref.digest] = clip
+        while len(self._clips) > 1 and sum(c.seconds for c in self._clips.values()) > self._seconds:
+            self._clips.popitem(last=False)
+        return clip
+
+
+def take_in(store: Store, source: str | os.PathLike | bytes, name: str) -> ClipRef:
+    """Store any recording, as the model will hear it."""
+    clip = audio.decode(source, name=name)
+    with tempfile.TemporaryFile() as file:
+        audio.export(clip, file, "flac")  # loses nothing: read again, it has the same digest
+        file.seek(0)
+        store.keep(clip.digest, clip.seconds, file.read())
+    return ClipRef(clip.digest, name, clip.seconds)
+
+
+def ask(store: Store, conversation: str, text: str, clips: Sequence[ClipRef] = ()) -> Turn:
+    """Store a question. A recording alone is one."""
+    parts: tuple[Part, ...] = (*clips, text.strip()) if text.strip() else tuple(clips)
+    if not parts:
+        raise Refused("There is nothing to send yet: write something, or attach a recording.")
+    return store.ask(conversation, parts)
+
+
+def begin(engine: Engine, store: Store, conversation: str, sampling: Sampling) -> Turn:
+    """Store an answer before its first word. It is to be handed to `answer`, which ends it."""
+    return store.begin(
+        conversation,
+        system=store.conversation(conversation).system,
+        sampling=json.dumps(asdict(sampling)),
+        model=engine.about.name,
+    )
+
+
+def answer(engine: Engine, store: Store, turn: Turn, recall: Recall) -> Iterator[str]:
+    """What has been said so far, again and again, while it is stored. Close it to stop."""
+    said, status, sentence = "", STOPPED, ""
+    try:
+        yield said
+        messages = messages_before(store, turn, recall)
+        unheard = engine.room(messages).unheard
+        store.mark_unheard(turn.id, [Unheard(u.digest, u.start, u.end) for u in unheard])
+        sampling = Sampling(**json.loads(turn.sampling))
+        with closing(engine.reply(messages, sampling)) as pieces:
+            stored = time.monotonic()
+            for piece in pieces:
+                said += piece.text
+                if piece.finish:
+                    status = LENGTH if piece.finish == "length" else DONE
+                if time.monotonic() - stored >= FLUSH_SECONDS:
+                    store.say(turn.id, said)
+                    stored = time.monotonic()
+                yield said
+        status = DONE if status == STOPPED else status
+    except (EarshotError, Gone) as error:
+        status, sentence = FAILED, str(error)
+    except Exception:
+        status, sentence = FAILED, OURS
+        raise
+    finally:  # also when the person presses Stop
+        store.finish(turn.id, said, status, sentence)
+
+
+def messages_before(store: Store, turn: Turn, recall: Recall) -> list[Message]:
+    """What the model is given for an answer: the turns before it, as they were put.
+
+    A question that got no word for an answer is read together with the next one, so that its
+    recording is still heard and the sides still alternate.
+    """
+    messages = [Message("system", (turn.system,))] if turn.system else []
+    for earlier in store.turns(turn.conversation):
+        parts = tuple(
+            part if isinstance(part, str) else recall.clip(part) for part in earlier.parts
+        )
+        if earlier.id >= turn.id or not parts:
+            continue
+        if messages and messages[-1].role == earlier.role:
+            parts = messages.pop().parts + parts
+        messages.append(Message(earlier.role, parts))
+    return messages

@@ -1,0 +1,224 @@
+"""One turn of conversation, with a parrot for a model."""
+
+import numpy as np
+import pytest
+
+from app import chat
+from app.talks import Talks
+from model.engine import Parrot, Room, Unheard
+from model.errors import DoesNotFit, Silent
+from model.messages import Clip, Piece, Sampling
+from model.spec import SAMPLE_RATE
+from sessions import records
+from sessions.store import Gone, Store
+
+
+class Scripted(Parrot):
+    """Says what it is given to say, and remembers what it was told."""
+
+    def __init__(self, *pieces, room=None):
+        super().__init__()
+        self.pieces, self.heard, self.closed, self._room = pieces, [], False, room
+
+    def reply(self, messages, sampling, *, task=None):
+        self.heard.append((messages, sampling))
+        try:
+            for piece in self.pieces:
+                if isinstance(piece, Exception):
+                    raise piece
+                yield Piece(piece) if isinstance(piece, str) else piece
+        finally:
+            self.closed = True
+
+    def room(self, messages):
+        return self._room or super().room(messages)
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def recall(store):
+    return chat.Recall(store)
+
+
+@pytest.fixture
+def tone():
+    """A second of A, as the model hears it."""
+    wave = np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
+    return Clip.of((wave * 9000).astype(np.int16))
+
+
+def wav(clip, tmp_path):
+    from model.audio import export
+
+    export(clip, tmp_path / "tone.wav", "wav")
+    return tmp_path / "tone.wav"
+
+
+def answered(engine, store, recall, id, text, clips=()):
+    chat.ask(store, id, text, clips)
+    turn = chat.begin(engine, store, id, Sampling())
+    said = list(chat.answer(engine, store, turn, recall))
+    return said, store.turns(id)[-1]
+
+
+def test_an_answer_streams_and_is_stored(store, recall):
+    id = store.start("Be brief.").id
+    said, turn = answered(Parrot(), store, recall, id, "hello there you")
+    assert said == ["", "hello", "hello there", "hello there you", "hello there you"]
+    assert (turn.text, turn.status, turn.model) == ("hello there you", records.DONE, "parrot")
+    assert turn.system == "Be brief." and '"top_p": 0.5' in turn.sampling
+
+
+def test_stopping_keeps_what_was_said_and_frees_the_engine(store, recall):
+    id, engine = store.start().id, Scripted("one", " two", " three")
+    chat.ask(store, id, "count")
+    turn = chat.begin(engine, store, id, Sampling())
+    words = chat.answer(engine, store, turn, recall)
+    assert [next(words) for _ in range(3)] == ["", "one", "one two"]
+    words.close()
+    assert engine.closed
+    assert (store.turns(id)[-1].text, store.turns(id)[-1].status) == ("one two", records.STOPPED)
+
+
+def test_a_recording_is_stored_as_it_is_heard(store, recall, tone, tmp_path):
+    ref = chat.take_in(store, wav(tone, tmp_path), "tone.wav")
+    assert (ref.digest, ref.seconds) == (tone.digest, 1.0)
+    assert recall.clip(ref).digest == tone.digest
+    assert chat.Recall(store).clip(ref).digest == tone.digest  # also when read again
+
+
+def test_sounds_beyond_its_limit_are_read_again(store, tone, tmp_path):
+    recall = chat.Recall(store, seconds=1.5)
+    other = Clip.of(tone.pcm() // 2)
+    for clip in (tone, other):
+        recall.clip(chat.take_in(store, wav(clip, tmp_path), "tone.wav"))
+    assert list(recall._clips) == [other.digest]
+
+
+def test_what_cannot_be_heard_is_not_stored(store):
+    with pytest.raises(Silent):
+        chat.take_in(store, _silence(), "muted.wav")
+    assert list(store.clips.digests()) == []
+
+
+def _silence():
+    import io
+
+    from model.audio import export
+
+    file = io.BytesIO()
+    export(Clip.of(np.zeros(SAMPLE_RATE, np.int16)), file, "wav")
+    return file.getvalue()
+
+
+def test_the_model_reads_what_was_put_in_order(store, recall, tone, tmp_path):
+    id, engine = store.start("Be brief.").id, Scripted("A tone <|0.50|>")
+    ref = chat.take_in(store, wav(tone, tmp_path), "tone.wav")
+    answered(engine, store, recall, id, "What is this?", [ref])
+    answered(engine, store, recall, id, "And how high?")
+    messages, sampling = engine.heard[-1]
+    assert [message.role for message in messages] == ["system", "user", "assistant", "user"]
+    clip, text = messages[1].parts
+    assert clip.digest == tone.digest and text == "What is this?"
+    assert messages[2].parts == ("A tone <|0.50|>",)  # as it was written, marks and all
+    assert sampling == Sampling()
+
+
+def test_a_failure_is_a_sentence_and_the_recording_stays(store, recall, tone, tmp_path):
+    id = store.start().id
+    ref = chat.take_in(store, wav(tone, tmp_path), "tone.wav")
+    broken = Scripted(DoesNotFit("The conversation is too long: start a new one."))
+    said, turn = answered(broken, store, recall, id, "What is this?", [ref])
+    assert (turn.status, turn.sentence) == (
+        records.FAILED,
+        "The conversation is too long: start a new one.",
+    )
+    engine = Scripted("a tone")
+    answered(engine, store, recall, id, "Try again.")
+    (message,) = engine.heard[0][0]  # both questions in one: the sound is still heard
+    assert message.clips[0].digest == tone.digest
+    assert message.parts[1:] == ("What is this?", "Try again.")
+
+
+def test_a_bug_is_told_politely_and_falls(store, recall):
+    id, engine = store.start().id, Scripted("half", ZeroDivisionError("no"))
+    with pytest.raises(ZeroDivisionError):
+        answered(engine, store, recall, id, "go")
+    turn = store.turns(id)[-1]
+    assert (turn.text, turn.status, turn.sentence) == ("half", records.FAILED, chat.OURS)
+
+
+def test_reaching_the_longest_answer_is_told(store, recall):
+    engine = Scripted("so long", Piece("", finish="length"))
+    _, turn = answered(engine, store, recall, store.start().id, "go")
+    assert turn.status == records.LENGTH
+
+
+def test_what_was_not_heard_is_stored(store, recall):
+    room = Room(10, 8, (Unheard("d" * 32, 30.0, 130.0),))
+    _, turn = answered(Scripted("well", room=room), store, recall, store.start().id, "go")
+    assert turn.unheard == (records.Unheard("d" * 32, 30.0, 130.0),)
+
+
+def test_nothing_is_not_a_question(store):
+    with pytest.raises(chat.Refused, match="attach a recording"):
+        chat.ask(store, store.start().id, "  \n")
+
+
+def start(talks, store, text):
+    id = store.start().id
+    return talks.start(id, Sampling(), lambda: chat.ask(store, id, text))
+
+
+@pytest.fixture
+def talks(store):
+    talks = Talks(Parrot(pause=0.05), store, waiting=2)
+    yield talks
+    talks.close()
+
+
+def test_an_answer_goes_on_without_anyone_looking(talks, store):
+    talk = start(talks, store, "one two three")
+    assert talks.find(talk.turn.conversation) is talk
+    assert talk.over.wait(10)
+    assert talks.find(talk.turn.conversation) is None
+    assert store.turns(talk.turn.conversation)[-1].text == "one two three"
+
+
+def test_stop_ends_an_answer_and_takes_a_waiting_one_out_of_the_line(talks, store):
+    first, second = start(talks, store, "word " * 500), start(talks, store, "never said")
+    assert (talks.ahead(first), talks.ahead(second)) == (0, 1)
+    talks.stop(second.turn.conversation)
+    assert second.over.is_set()
+    while "word word" not in first.said:
+        assert not first.over.wait(0.01)
+    talks.stop(first.turn.conversation)
+    assert first.over.wait(2)
+    turns = [store.turns(talk.turn.conversation)[-1] for talk in (first, second)]
+    assert [turn.status for turn in turns] == [records.STOPPED, records.STOPPED]
+    assert turns[0].text.startswith("word word") and turns[1].text == ""
+
+
+def test_too_many_questions_are_refused_and_not_stored(talks, store):
+    for _ in range(3):  # one is answered, two wait
+        start(talks, store, "word " * 500)
+    id = store.start().id
+    with pytest.raises(chat.Refused, match="2 questions are waiting"):
+        talks.start(id, Sampling(), lambda: chat.ask(store, id, "one more"))
+    assert store.turns(id) == []
+
+
+def test_a_conversation_is_answered_once_at_a_time(talks, store):
+    talk = start(talks, store, "word " * 500)
+    with pytest.raises(chat.Refused, match="stop it first"):
+        talks.start(talk.turn.conversation, Sampling(), lambda: pytest.fail("asked"))
+
+
+def test_a_deleted_conversation_takes_no_question(talks, store):
+    with pytest.raises(Gone, match="deleted"):
+        talks.start("0" * 32, Sampling(), lambda: chat.ask(store, "0" * 32, "hello?"))
