@@ -10,10 +10,12 @@ from transformers import Qwen2AudioEncoderConfig
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.qwen2_audio.modeling_qwen2_audio import Qwen2AudioEncoderLayer
 
+from model.mel import n_frames
 
-def n_steps(n_frames: int) -> int:
+
+def n_steps(frames: int) -> int:
     """Encoder steps of 20 ms for mel frames of 10 ms: the second convolution has stride 2."""
-    return (n_frames + 1) // 2
+    return (frames + 1) // 2
 
 
 class AudioEncoder(PreTrainedModel):
@@ -47,17 +49,21 @@ class AudioEncoder(PreTrainedModel):
         if isinstance(module, AudioEncoder):
             nn.init.normal_(module.positions, std=0.02)
 
-    def n_slots(self, n_frames: int) -> int:
+    def n_slots(self, frames: int) -> int:
         """Vectors for this many mel frames, the two boundary vectors not counted."""
-        return n_steps(n_frames) // self.config.pool_size
+        return n_steps(frames) // self.config.pool_size
 
-    def trunk(self, mels: torch.Tensor, n_frames: list[int]) -> torch.Tensor:
+    def n_slots_of(self, n_samples: int) -> int:
+        """The same, for this many samples of one window."""
+        return self.n_slots(n_frames(n_samples))
+
+    def trunk(self, mels: torch.Tensor, frames: list[int]) -> torch.Tensor:
         """(windows, mels, 3000), mel frames that hold sound -> (windows, steps, width).
 
         Several windows together are cut to the longest before the convolutions, as the original
         does: the last steps of a shorter one then see its padding, where alone they see zeros.
         """
-        steps = torch.tensor([n_steps(n) for n in n_frames], device=mels.device)
+        steps = torch.tensor([n_steps(n) for n in frames], device=mels.device)
         longest = int(steps.max())
         x = mels[:, :, : 2 * longest].to(self.conv1.weight.dtype)
         x = nn.functional.gelu(self.conv1(x))
@@ -80,11 +86,11 @@ class AudioEncoder(PreTrainedModel):
         pooled = groups.flatten(2) if self.config.pool == "stack" else groups.mean(2)
         return self.out_norm(self.proj(self.ln_post(pooled)))
 
-    def forward(self, mels: torch.Tensor, n_frames: list[int]) -> list[torch.Tensor]:
+    def forward(self, mels: torch.Tensor, frames: list[int]) -> list[torch.Tensor]:
         """Each window's span: (slots + 2, width), boundary vectors included."""
-        vectors = self.project(self.trunk(mels, n_frames))
+        vectors = self.project(self.trunk(mels, frames))
         before, after = self.boundary.weight[:1], self.boundary.weight[1:]
         return [
             torch.cat((before, row[: self.n_slots(n)], after))
-            for row, n in zip(vectors, n_frames, strict=True)
+            for row, n in zip(vectors, frames, strict=True)
         ]

@@ -1,0 +1,342 @@
+"""Folders of weights to models and back: official names, shards, 4 bit while reading.
+
+Each tensor is read, placed (or quantised) and let go before the next, so that the 16-bit model
+never exists in memory. Fetching from the hub is `model/download.py`.
+"""
+
+import ctypes
+import json
+import re
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from model import quantize
+from model.errors import NoWeights
+from model.placement import Placement
+from model.qwen_audio import QwenAudio, QwenAudioConfig
+
+RENAMED = {  # official: ours, in the order of the forward pass; {N} is what (\d+) found
+    r"transformer\.audio\.(conv1|conv2)\.(weight|bias)": r"audio.\1.\2",
+    r"transformer\.audio\.positional_embedding": r"audio.positions",
+    r"transformer\.audio\.blocks\.(\d+)\.attn_ln\.(weight|bias)": (
+        r"audio.layers.\1.self_attn_layer_norm.\2"
+    ),
+    r"transformer\.audio\.blocks\.(\d+)\.attn\.query\.(weight|bias)": (
+        r"audio.layers.\1.self_attn.q_proj.\2"
+    ),
+    r"transformer\.audio\.blocks\.(\d+)\.attn\.key\.weight": (
+        r"audio.layers.\1.self_attn.k_proj.weight"
+    ),
+    r"transformer\.audio\.blocks\.(\d+)\.attn\.value\.(weight|bias)": (
+        r"audio.layers.\1.self_attn.v_proj.\2"
+    ),
+    r"transformer\.audio\.blocks\.(\d+)\.attn\.out\.(weight|bias)": (
+        r"audio.layers.\1.self_attn.out_proj.\2"
+    ),
+    r"transformer\.audio\.blocks\.(\d+)\.mlp_ln\.(weight|bias)": (
+        r"audio.layers.\1.final_layer_norm.\2"
+    ),
+    r"transformer\.audio\.blocks\.(\d+)\.mlp\.0\.(weight|bias)": r"audio.layers.\1.fc1.\2",
+    r"transformer\.audio\.blocks\.(\d+)\.mlp\.2\.(weight|bias)": r"audio.layers.\1.fc2.\2",
+    r"transformer\.audio\.(ln_post|proj)\.(weight|bias)": r"audio.\1.\2",
+    r"transformer\.audio\.audio_bos_eos_token\.weight": r"audio.boundary.weight",
+    r"transformer\.wte\.weight": r"llm.embed_tokens.weight",
+    r"transformer\.h\.(\d+)\.ln_1\.weight": r"llm.layers.\1.input_layernorm.weight",
+    r"transformer\.h\.(\d+)\.attn\.c_attn\.(weight|bias)": r"llm.layers.\1.self_attn.{qkv}_proj.\2",
+    r"transformer\.h\.(\d+)\.attn\.c_proj\.weight": r"llm.layers.\1.self_attn.o_proj.weight",
+    r"transformer\.h\.(\d+)\.ln_2\.weight": r"llm.layers.\1.post_attention_layernorm.weight",
+    r"transformer\.h\.(\d+)\.mlp\.w1\.weight": r"llm.layers.\1.mlp.up_proj.weight",
+    r"transformer\.h\.(\d+)\.mlp\.w2\.weight": r"llm.layers.\1.mlp.gate_proj.weight",
+    r"transformer\.h\.(\d+)\.mlp\.c_proj\.weight": r"llm.layers.\1.mlp.down_proj.weight",
+    r"transformer\.ln_f\.weight": r"llm.norm.weight",
+    r"lm_head\.weight": r"head.weight",
+}
+# parts of a weight in 4 bits, as bitsandbytes names them, or of an embedding stored in 8 bits
+_SCALE = "block_scale"
+_PART = re.compile(rf"(.+\.weight)\.((?:nested_)?(?:absmax|quant_map)|quant_state\..+|{_SCALE})")
+_PACKED = ""  # the part that bears the weight's own name
+_FILES_BESIDE = ("qwen.tiktoken", "tokenizer.json", "generation_config.json", "README.md")
+
+
+def rename(official: str) -> str:
+    """Our name for an official one; `{qkv}` stands for the three that are stacked in it."""
+    for pattern, ours in RENAMED.items():
+        if match := re.fullmatch(pattern, official):
+            return match.expand(ours)
+    raise NoWeights(
+        f"The checkpoint holds {official}, a weight that Qwen-Audio has no place for: "
+        "it belongs to another model."
+    )
+
+
+def read_config(folder: Path) -> QwenAudioConfig:
+    """From config.json, the official one (model_type "qwen" with an "audio" part) or ours."""
+    try:
+        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NoWeights(
+            f"{folder} holds no config.json. Give a folder with a Qwen-Audio checkpoint, "
+            "or fetch one with `python launch.py download qwen-audio-chat`."
+        ) from None
+    except ValueError as error:
+        raise NoWeights(f"{folder}/config.json cannot be read ({error}): fetch it again.") from None
+    if raw.get("model_type") == QwenAudioConfig.model_type:
+        return QwenAudioConfig(**raw)
+    if raw.get("model_type") == "qwen" and "audio" in raw:
+        return _translate(raw)
+    raise NoWeights(
+        f"{folder} holds a model of type {raw.get('model_type')!r}, which is not Qwen-Audio."
+    )
+
+
+def _translate(official: dict) -> QwenAudioConfig:
+    audio = official["audio"]
+    return QwenAudioConfig(
+        text_config={
+            "vocab_size": official["vocab_size"],
+            "hidden_size": official["hidden_size"],
+            "intermediate_size": official["intermediate_size"] // 2,  # theirs counts both branches
+            "num_hidden_layers": official["num_hidden_layers"],
+            "num_attention_heads": official["num_attention_heads"],
+            "num_key_value_heads": official["num_attention_heads"],
+            "head_dim": official["kv_channels"],
+            "rms_norm_eps": official["layer_norm_epsilon"],
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": float(official["rotary_emb_base"]),
+            },
+            "max_position_embeddings": official["max_position_embeddings"],
+            "initializer_range": official["initializer_range"],
+        },
+        audio_config={
+            "num_mel_bins": audio["n_mels"],
+            "max_source_positions": audio["n_ctx"],
+            "d_model": audio["n_state"],
+            "encoder_attention_heads": audio["n_head"],
+            "encoder_layers": audio["n_layer"],
+            "encoder_ffn_dim": 4 * audio["n_state"],
+        },
+        audio_start_id=audio["audio_start_id"],
+        audio_end_id=audio["audio_start_id"] + 1,
+        trained_length=official["seq_length"],
+        dynamic_ntk=official["use_dynamic_ntk"],
+        logn_attention=official["use_logn_attn"],
+        tie_word_embeddings=official["tie_word_embeddings"],
+        title="Qwen-Audio",
+        licence="Tongyi Qianwen licence",
+        note="It knows speech, sounds and music; it can mishear and make things up.",
+    )
+
+
+def shards(folder: Path) -> dict[Path, list[str]]:
+    """Weight files and the tensors in each, complete, or a sentence about what is missing."""
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        named: dict[Path, list[str]] = {}
+        for tensor, file in json.loads(index.read_text(encoding="utf-8"))["weight_map"].items():
+            named.setdefault(folder / Path(file).name, []).append(tensor)
+    else:
+        named = {folder / "model.safetensors": []}
+    missing = [file.name for file in named if not file.exists()]
+    if missing:
+        raise NoWeights(
+            f"{folder} lacks {len(missing)} of its {len(named)} weight files ({missing[0]} …). "
+            "Fetch it again; what is there is kept."
+        )
+    for file, tensors in named.items():
+        try:
+            with safe_open(file, framework="pt") as opened:
+                held = set(opened.keys())
+        except Exception as error:
+            raise NoWeights(f"{file.name} is damaged ({error}): fetch it again.") from None
+        if not set(tensors) <= held:
+            raise NoWeights(f"{file.name} does not hold what its index says: fetch it again.")
+        named[file] = sorted(held)
+    return named
+
+
+def _tensors(files: dict[Path, list[str]]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Our names and tensors, one at a time. A file is mapped anew for each tensor: mapped pages
+    count as resident, and would add up to the whole checkpoint."""
+    for file, names in files.items():
+        for name in names:
+            with safe_open(file, framework="pt") as opened:
+                tensor = opened.get_tensor(name)
+            if not name.startswith(("transformer.", "lm_head.")):
+                yield name, tensor
+                continue
+            ours = rename(name)
+            if "{qkv}" in ours:
+                for letter, part in zip("qkv", tensor.chunk(3), strict=True):
+                    yield ours.replace("{qkv}", letter), part
+            else:
+                yield ours, tensor
+
+
+def _whole(name: str) -> tuple[str, str]:
+    """The weight a stored tensor belongs to, and which part of it."""
+    match = _PART.fullmatch(name)
+    return (match[1], match[2]) if match else (name, _PACKED)
+
+
+def is_prequantised(folder: Path) -> bool:
+    """Whether the weights are stored in 4 bits."""
+    return any(".quant_state." in name for names in shards(folder).values() for name in names)
+
+
+def count_weights(config: QwenAudioConfig) -> tuple[int, int]:
+    """(weights in the linear layers of the language model, all others)."""
+    model = empty(config)
+    text = sum(
+        layer.weight.numel()
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear) and name.startswith("llm.layers.")
+    )
+    return text, sum(p.numel() for p in model.parameters()) - text
+
+
+def empty(config: QwenAudioConfig) -> QwenAudio:
+    """The model without its weights: shapes only, no memory."""
+    with torch.device("meta"):
+        return QwenAudio(config)
+
+
+class _Filling:
+    """A model whose weights arrive one by one, in any order."""
+
+    def __init__(self, model: QwenAudio, where: Placement, names: list[str]):
+        self.model, self.where = model, where
+        self.n_parts = Counter(_whole(name)[0] for name in names)
+        self.waiting: dict[str, dict[str, torch.Tensor]] = {}  # parts of a compressed weight
+        self.missing = {name for name, _ in model.named_parameters()}
+        if model.config.tie_word_embeddings:
+            self.missing.discard("head.weight")
+
+    def add(self, name: str, tensor: torch.Tensor) -> None:
+        whole, part = _whole(name)
+        if self.n_parts[whole] <= 1:  # official names count none: theirs are never compressed
+            self._put(whole, tensor)
+            return
+        parts = self.waiting.setdefault(whole, {})
+        parts[part] = tensor
+        if len(parts) < self.n_parts[whole]:
+            return
+        packed = self.waiting.pop(whole).pop(_PACKED)
+        if _SCALE in parts:
+            self._put(whole, quantize.unpack_rows(packed, parts[_SCALE]))
+            return
+        layer, leaf = self._find(whole)
+        if quantize.is_quantised(layer) and self.where.bits == 4:
+            self._set(layer, leaf, quantize.adopt(layer, packed, parts, self.where.device), whole)
+        else:
+            self._put(whole, quantize.expand(packed, parts, self.where.device))
+
+    def _put(self, name: str, tensor: torch.Tensor) -> None:
+        layer, leaf = self._find(name)
+        wanted = getattr(layer, leaf).shape
+        if tensor.shape != wanted:
+            raise NoWeights(
+                f"{name} has the shape {tuple(tensor.shape)} where {tuple(wanted)} is wanted: "
+                "config.json and weights belong to different models."
+            )
+        device, dtype = self.where.device, self.where.dtype
+        if leaf == "weight" and quantize.is_quantised(layer):
+            value = quantize.compress(layer, tensor.to(dtype), device)
+        else:
+            value = nn.Parameter(tensor.to(device, dtype, copy=True), requires_grad=False)
+        self._set(layer, leaf, value, name)
+
+    def _find(self, name: str) -> tuple[nn.Module, str]:
+        path, _, leaf = name.rpartition(".")
+        try:
+            layer = self.model.get_submodule(path)
+            getattr(layer, leaf)
+        except AttributeError:
+            raise NoWeights(
+                f"The checkpoint holds {name}, a weight that its config.json has no place for."
+            ) from None
+        return layer, leaf
+
+    def _set(self, layer: nn.Module, leaf: str, value: nn.Parameter, name: str) -> None:
+        setattr(layer, leaf, value)
+        self.missing.discard(name)
+
+    def finish(self) -> QwenAudio:
+        if self.missing or self.waiting:
+            lacking = sorted(self.missing | self.waiting.keys())
+            raise NoWeights(
+                f"The checkpoint lacks {len(lacking)} weights ({lacking[0]} …): fetch it again."
+            )
+        if self.model.config.tie_word_embeddings:
+            self.model.head.weight = self.model.llm.embed_tokens.weight
+        return self.model.eval()
+
+
+def load(
+    folder: Path,
+    where: Placement,
+    *,
+    quantise_head: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> QwenAudio:
+    """The model in `folder`, official or ours, on `where.device` in `where.bits` bits.
+
+    `progress` is told the bytes read so far and in all. Raises NoWeights.
+    """
+    config = read_config(folder)
+    model = empty(config)
+    files = shards(folder)
+    total, done = sum(file.stat().st_size for file in files), 0
+    if where.bits < 16:
+        head = quantise_head and not config.tie_word_embeddings
+        quantize.swap_linears(model, where.bits, where.dtype, head=head)
+    filling = _Filling(model, where, [name for names in files.values() for name in names])
+    for name, tensor in _tensors(files):
+        filling.add(name, tensor)
+        done += tensor.numel() * tensor.element_size()
+        progress(done, total)
+        del tensor
+    model = filling.finish()
+    _give_back_freed_memory()
+    return model
+
+
+def _give_back_freed_memory() -> None:
+    # glibc keeps freed blocks: 0.9 GB after quantising was seen
+    if sys.platform == "linux":
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def save(
+    model: QwenAudio, folder: Path, *, beside: Path | None = None, embedding_bits: int = 16
+) -> None:
+    """Writes weights in our names (4-bit ones as they are), config.json, and the tokenizer and
+    card found in `beside`.
+
+    Save a 4-bit model before its first answer: on a CPU that repacks the weights for speed.
+    """
+    from huggingface_hub import save_torch_state_dict
+
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = model.state_dict()
+    if model.config.tie_word_embeddings:
+        del weights["head.weight"]
+    if embedding_bits == 8:
+        name = "llm.embed_tokens.weight"
+        weights[name], weights[f"{name}.{_SCALE}"] = quantize.pack_rows(weights[name])
+    save_torch_state_dict(
+        {name: tensor.contiguous() for name, tensor in weights.items()},
+        folder,
+        max_shard_size="45MB" if quantize.footprint(model) < 1e9 else "2GB",
+    )
+    model.config.save_pretrained(folder)
+    for name in _FILES_BESIDE:
+        if beside is not None and (beside / name).exists() and beside != folder:
+            shutil.copy2(beside / name, folder / name)

@@ -1,0 +1,209 @@
+"""Prefill, decode, sample, stop: a plain generator of token ids, and the naive loop that judges it.
+
+Each step enters inference mode by itself: a generator that held it across a `yield` would leave it
+on in the thread of whoever is listening.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+
+import torch
+from transformers.generation.logits_process import (
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from model.cache import KeyValues
+from model.messages import Sampling
+from model.prompt import Prompt
+from model.qwen_audio import QwenAudio
+from model.windows import Window
+
+log = logging.getLogger(__name__)
+
+CHUNK = {"cuda": 2048, "mps": 512, "cpu": 256}  # positions read between two chances to stop
+
+
+class Sampler:
+    """Logits to the next token id. Keeps the answer so far (for the repetition penalty) and its
+    own random numbers."""
+
+    def __init__(self, sampling: Sampling, device: torch.device, banned: Collection[int] = ()):
+        self.sampling = sampling
+        self.banned = torch.tensor(sorted(banned), dtype=torch.long, device=device)
+        self.answer = torch.empty(1, 0, dtype=torch.long, device=device)
+        self.random = torch.Generator(device)
+        if sampling.seed is None:
+            self.random.seed()
+        else:
+            self.random.manual_seed(sampling.seed)
+        self.warpers = LogitsProcessorList()
+        if sampling.temperature > 0:
+            if sampling.temperature != 1:
+                self.warpers.append(TemperatureLogitsWarper(float(sampling.temperature)))
+            if sampling.top_k:
+                self.warpers.append(TopKLogitsWarper(sampling.top_k))
+            if sampling.top_p < 1:
+                self.warpers.append(TopPLogitsWarper(sampling.top_p))
+        if sampling.repetition_penalty != 1:
+            # of the answer alone: a quoted question or a repeated prompt is no fault
+            penalty = RepetitionPenaltyLogitsProcessor(float(sampling.repetition_penalty))
+            self.warpers.insert(0, penalty)
+
+    @torch.inference_mode()
+    def __call__(self, logits: torch.Tensor) -> int:
+        """Logits (1, vocabulary) -> one token id."""
+        scores = logits.float().clone()
+        scores[:, self.banned] = -torch.inf
+        scores = self.warpers(self.answer, scores)
+        if self.sampling.temperature == 0:
+            token = scores.argmax(-1, keepdim=True)
+        else:
+            token = torch.multinomial(scores.softmax(-1), 1, generator=self.random)
+        self.answer = torch.cat((self.answer, token), dim=1)
+        return int(token)
+
+
+@torch.inference_mode()
+def read_chunk(
+    model: QwenAudio, embeds: torch.Tensor, past: KeyValues, alpha: float
+) -> torch.Tensor:
+    """Embeddings (1, n, width) that follow `past` -> logits (1, vocabulary) of the last."""
+    return model.head(model.read(embeds, alpha=alpha, past=past)[:, -1])
+
+
+@torch.inference_mode()
+def embed_rest(
+    model: QwenAudio, prompt: Prompt, start: int, hear: Callable[[Window], torch.Tensor]
+) -> torch.Tensor:
+    """The embeddings (1, n, width) of positions `start` and after. Only windows that reach there
+    are asked of `hear`, which gives a window's span (slots + 2, width)."""
+    spans = []
+    for window, at in zip(prompt.windows, prompt.starts, strict=True):
+        if at + model.audio.n_slots_of(window.end - window.start) + 2 > start:
+            spans.append(hear(window)[max(0, start - at) :])
+    ids = torch.tensor([prompt.ids[start:]], device=model.head.weight.device)
+    return model.embed(ids, spans)
+
+
+def prefill(
+    model: QwenAudio, embeds: torch.Tensor, past: KeyValues, alpha: float
+) -> Iterator[torch.Tensor]:
+    """Reads (1, n, width) in chunks; after each, the logits (1, vocabulary) of its last."""
+    chunk = CHUNK[embeds.device.type]
+    for start in range(0, embeds.shape[1], chunk):
+        yield read_chunk(model, embeds[:, start : start + chunk], past, alpha)
+
+
+def decode(
+    model: QwenAudio,
+    logits: torch.Tensor,
+    past: KeyValues,
+    alpha: float,
+    sampler: Sampler,
+    stop: Collection[int],
+    limit: int,
+) -> Iterator[int]:
+    """At most `limit` token ids from the logits (1, vocabulary) of the prompt's last position,
+    until one of `stop` (not given out). `past` holds every token given out but the last."""
+    step = _step(model, past, alpha, limit)
+    token = sampler(logits)
+    for n in range(1, limit + 1):
+        if token in stop:
+            return
+        yield token
+        if n < limit:
+            token = sampler(step(token))
+
+
+def _step(model: QwenAudio, past: KeyValues, alpha: float, max_tokens: int):
+    if model.head.weight.device.type == "cuda":
+        try:
+            return CapturedStep(model, past, alpha, max_tokens)
+        except RuntimeError as error:
+            past.at = None
+            log.warning("decoding without a captured graph: %s", error)
+
+    def step(token: int) -> torch.Tensor:
+        ids = torch.tensor([[token]], device=model.head.weight.device)
+        with torch.inference_mode():
+            return read_chunk(model, model.embed(ids, []), past, alpha)
+
+    return step
+
+
+@torch.inference_mode()
+def fixed_step(
+    model: QwenAudio, past: KeyValues, token: torch.Tensor, alpha: float
+) -> torch.Tensor:
+    """One decoding step with no shape or address that changes from step to step: token (1, 1) at
+    position `past.at` (1,) -> logits (1, vocabulary). Attention runs over the whole buffers, with
+    what is not written yet masked out."""
+    capacity = past.keys[0].shape[2]
+    mask = (torch.arange(capacity, device=token.device) <= past.at)[None, None, None]
+    hidden = model.llm(
+        model.llm.embed_tokens(token),
+        past.at[None],
+        alpha=alpha,
+        logn_from=model.logn_from,
+        mask=mask,
+        past=past,
+    )
+    return model.head(hidden[:, -1])
+
+
+class CapturedStep:
+    """`fixed_step` as a CUDA graph: one launch for the whole pass. At batch 1 a 4-bit model is
+    bound by launching its thousand small kernels, not by their work."""
+
+    def __init__(self, model: QwenAudio, past: KeyValues, alpha: float, max_tokens: int):
+        self.past = past
+        device = model.head.weight.device
+        past.reserve(len(past) + max_tokens)
+        past.at = torch.tensor([len(past)], device=device)
+        self.token = torch.zeros(1, 1, dtype=torch.long, device=device)
+        try:
+            side = torch.cuda.Stream(device)  # warm-up and capture must be off the default stream
+            side.wait_stream(torch.cuda.current_stream(device))
+            with torch.cuda.stream(side):
+                fixed_step(model, past, self.token, alpha)
+            torch.cuda.current_stream(device).wait_stream(side)
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.logits = fixed_step(model, past, self.token, alpha)
+        finally:
+            self.at, past.at = past.at, None
+
+    def __call__(self, token: int) -> torch.Tensor:
+        self.token.fill_(token)
+        self.at.fill_(len(self.past))
+        self.graph.replay()
+        self.past.advance(1)
+        return self.logits
+
+
+@torch.inference_mode()
+def naive(
+    model: QwenAudio,
+    prompt: Prompt,
+    hear: Callable[[Window], torch.Tensor],
+    sampling: Sampling,
+    stop: Collection[int],
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """The judge: the whole sequence anew for each token, nothing remembered. Token ids, each with
+    the logits (1, vocabulary) it was drawn from. Keeps inference mode on: for tests alone."""
+    alpha = model.config.alpha(len(prompt))
+    sampler = Sampler(sampling, model.head.weight.device)
+    sequence = replace(prompt, ids=list(prompt.ids))
+    for _ in range(sampling.max_tokens):
+        embeds = embed_rest(model, sequence, 0, hear)
+        logits = model.head(model.read(embeds, alpha=alpha)[:, -1])
+        token = sampler(logits)
+        if token in stop:
+            return
+        yield token, logits
+        sequence.ids.append(token)

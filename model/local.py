@@ -1,0 +1,200 @@
+"""The engine that thinks in this process: hears, remembers, answers one after the other."""
+
+import codecs
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from model import checkpoint, quantize, tokenizer
+from model.cache import EncodedSounds, Memories
+from model.engine import About, Room, Unheard
+from model.errors import DoesNotFit, NoRoom
+from model.generate import Sampler, decode, embed_rest, prefill
+from model.mel import log_mel, n_frames
+from model.messages import Message, Piece, Sampling
+from model.placement import free_bytes, place
+from model.prompt import Prompt, Renderer
+from model.qwen_audio import QwenAudio
+from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, TAGS
+from model.tasks import TASKS
+from model.tokenizer import Tokenizer
+from model.turnstile import Turnstile
+from model.windows import Window, split
+
+log = logging.getLogger(__name__)
+
+_HEARTBEAT = 0.25  # seconds between two empty pieces while others are served
+_SHORTEST_ANSWER = 32  # positions that must be left for an answer
+_SOUND_SHARE = 0.75  # of the context at most for sound, so that talk about it stays possible
+
+
+class LocalEngine:
+    """A checkpoint in memory. `budget` bytes hold the memory of conversations."""
+
+    def __init__(self, model: QwenAudio, tokens: Tokenizer, about: About, budget: int):
+        self.model, self.tokens, self.about = model, tokens, about
+        self.renderer = Renderer(tokens, model.audio.n_slots_of)
+        self.memories = Memories(budget, model.config.text_config.num_hidden_layers)
+        self.sounds = EncodedSounds(budget // 8)
+        self._turns = Turnstile()
+        self._stop = {tokens.control[name] for name in (END_OF_TEXT, IM_START, IM_END)}
+        self._banned = _unspeakable(tokens, model.config.text_config.vocab_size) - self._stop
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        bits: int | None = None,
+        device: str = "auto",
+        quantise_head: bool = False,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> "LocalEngine":
+        """From a checkpoint folder, official or ours. `bits` None picks what fits and is fastest.
+
+        Raises NoWeights or NoRoom.
+        """
+        config = checkpoint.read_config(folder)
+        tokens = tokenizer.load(folder)
+        n_text, n_other = checkpoint.count_weights(config)
+        ready = checkpoint.is_prequantised(folder)
+        where = place(bits, device, n_text=n_text, n_other=n_other, prequantised=ready)
+        model = checkpoint.load(folder, where, quantise_head=quantise_head, progress=progress)
+        on = where.device.type
+        if on == "cuda":
+            on = f"cuda: {torch.cuda.get_device_name(where.device)}"
+        about = About(
+            name=config.title or folder.name,
+            device=on,
+            bits=where.bits,
+            memory_bytes=quantize.footprint(model),
+            context=config.context,
+            licence=config.licence,
+            note=config.note,
+        )
+        return cls(model, tokens, about, budget=min(free_bytes(where.device) // 3, 4 << 30))
+
+    def reply(
+        self, messages: Sequence[Message], sampling: Sampling, *, task: str | None = None
+    ) -> Iterator[Piece]:
+        """See `Engine`. With `task`, the row of model/tasks.py whose tags follow the clip instead
+        of a chat: for the pretrained Qwen-Audio."""
+        prompt = self._tagged(messages, task) if task else self._chat(messages)
+        with self._turns.enter() as gate:
+            while not gate.wait(_HEARTBEAT):
+                yield Piece("")
+            try:
+                yield from self._answer(prompt, sampling)
+            except torch.OutOfMemoryError:
+                self.memories.clear()
+                self.sounds.clear()
+                raise NoRoom(
+                    "The memory of the GPU is full. What was remembered of other conversations "
+                    "has been dropped: ask again, or remove a recording."
+                ) from None
+            finally:
+                self.memories.settle()
+
+    def room(self, messages: Sequence[Message]) -> Room:
+        """How full the context would be, and which stretches of sound would not fit."""
+        heard, unheard = self._fit(messages)
+        return Room(len(self.renderer.chat(messages, heard)), self.about.context, tuple(unheard))
+
+    def close(self) -> None:
+        """Lets go of weights and memories."""
+        self.memories.clear()
+        self.sounds.clear()
+        del self.model
+
+    def _fit(self, messages: Sequence[Message]) -> tuple[list[list[Window]], list[Unheard]]:
+        """The windows of each clip, in reading order, as far as sound may fill the context.
+
+        Earlier clips first and the share fixed, so that what was heard once stays heard as the
+        conversation grows (and stays remembered: the prompt keeps its beginning)."""
+        left = int(self.about.context * _SOUND_SHARE)
+        heard, unheard = [], []
+        for message in messages:
+            for clip in message.clips:
+                windows, taken = split(clip), []
+                for window in windows:
+                    cost = self.model.audio.n_slots_of(window.end - window.start) + _LABEL
+                    if cost > left:
+                        start, end = window.start / SAMPLE_RATE, clip.seconds
+                        unheard.append(Unheard(clip.digest, start, end))
+                        break
+                    left -= cost
+                    taken.append(window)
+                heard.append(taken)
+        return heard, unheard
+
+    def _chat(self, messages: Sequence[Message]) -> Prompt:
+        heard, _ = self._fit(messages)
+        if not all(heard):
+            raise DoesNotFit(
+                "The recordings of this conversation fill what the model can take in at once, and "
+                "one of them would not be heard at all. Start a new conversation with it, or "
+                "remove an earlier one."
+            )
+        prompt = self.renderer.chat(messages, heard)
+        if len(prompt) + _SHORTEST_ANSWER > self.about.context:
+            raise DoesNotFit(
+                f"This conversation takes {len(prompt)} of the {self.about.context} positions the "
+                "model reads at once, and leaves no room for an answer. Start a new conversation, "
+                "or shorten the question."
+            )
+        return prompt
+
+    def _tagged(self, messages: Sequence[Message], task: str) -> Prompt:
+        clips = messages[-1].clips
+        if len(clips) != 1 or clips[0].seconds > 30:
+            raise DoesNotFit(f"The task {task!r} takes one recording of at most 30 s.")
+        words = " ".join(part for part in messages[-1].parts if isinstance(part, str))
+        return self.renderer.tagged(split(clips[0])[0], TASKS[task], words)
+
+    def _answer(self, prompt: Prompt, sampling: Sampling) -> Iterator[Piece]:
+        alpha = self.model.config.alpha(len(prompt))
+        memory = self.memories.recall(prompt.keys, alpha)
+        n_prompt, n_reused = len(prompt), len(memory.past)
+        answer: list[int] = []
+        try:
+            rest = embed_rest(self.model, prompt, n_reused, self._hear)
+            for logits in prefill(self.model, rest, memory.past, alpha):  # noqa: B007 the last counts
+                yield Piece("", (), n_prompt, n_reused)
+            limit = min(sampling.max_tokens, self.about.context - n_prompt)
+            sampler = Sampler(sampling, logits.device, self._banned)
+            text = codecs.getincrementaldecoder("utf-8")(errors="replace")
+            ids = decode(self.model, logits, memory.past, alpha, sampler, self._stop, limit)
+            for token in ids:
+                answer.append(token)
+                shown = text.decode(self.tokens.bytes_of(token))
+                yield Piece(shown, (token,), n_prompt, n_reused)
+            finish = "length" if len(answer) == limit else "stop"
+            yield Piece(text.decode(b"", final=True), (), n_prompt, n_reused, finish)
+        finally:  # whatever stopped it: a memory knows exactly what it holds
+            memory.slots = (prompt.keys + answer)[: len(memory.past)]
+
+    @torch.inference_mode()
+    def _hear(self, window: Window) -> torch.Tensor:
+        """The span of a window, (slots + 2, width), encoded once and alone."""
+        span = self.sounds.get(window.key)
+        if span is None:
+            mel = log_mel(window.samples, self.model.audio.config.num_mel_bins)
+            device = self.model.head.weight.device
+            frames = [n_frames(len(window.samples))]
+            span = self.model.audio(mel[None].to(device), frames)[0]
+            self.sounds.put(window.key, span)
+        return span
+
+
+_LABEL = 24  # positions at most for "Audio 12 (1:23:20 to 1:23:48):", boundaries and the line's end
+
+
+def _unspeakable(tokens: Tokenizer, vocab_size: int) -> set[int]:
+    """Ids that no answer may hold: slots of sound, unused control tokens, empty rows."""
+    speakable = set(TAGS)
+    control = {i for name, i in tokens.control.items() if name not in speakable}
+    return {i for i in control if i < vocab_size} | set(
+        range(max(tokens.control.values()) + 1, vocab_size)
+    )

@@ -1,0 +1,157 @@
+"""Messages to token ids, the slots that sound takes among them, and slot keys. Runs no model.
+
+ChatML, as Qwen-Audio-Chat and Earshot-mini read it. Clips go in by position, never by a path found
+in text; typed text forms no control token (`allowed` below).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from model.messages import Message
+from model.spec import (
+    AUDIO_END,
+    AUDIO_PAD,
+    AUDIO_START,
+    IM_END,
+    IM_START,
+    SAMPLE_RATE,
+    SYSTEM_PROMPT,
+    TAGS,
+)
+from model.tasks import Task
+from model.tokenizer import Tokenizer
+from model.windows import Window
+
+SlotKey = int | tuple[str, int, int, int]  # a token id, or (clip digest, start, end, slot)
+
+
+@dataclass
+class Prompt:
+    """What the model reads. Every list of positions has the same length."""
+
+    ids: list[int] = field(default_factory=list)
+    keys: list[SlotKey] = field(default_factory=list)  # what makes a position the same as another
+    windows: list[Window] = field(default_factory=list)  # in reading order
+    starts: list[int] = field(default_factory=list)  # where each window's span begins
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """One way of writing for the chat, the tags and training."""
+
+    tokenizer: Tokenizer
+    n_slots: Callable[[int], int]  # slots for this many samples of one window
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        heard: Sequence[Sequence[Window]],
+        *,
+        answer: bool = True,
+    ) -> Prompt:
+        """ChatML for the whole conversation. Each clip stands on a line of its own, numbered from 1
+        through its turn; `heard` has the windows of each, in reading order. With `answer`, the
+        prompt ends where the assistant begins to speak.
+
+        What the model itself wrote may hold time marks and tags, and is read back as such.
+        """
+        if not messages or messages[0].role != "system":
+            messages = [Message("system", (SYSTEM_PROMPT,)), *messages]
+        prompt, each = Prompt(), iter(heard)
+        for i, message in enumerate(messages):
+            parts, n_clips = [], 0
+            for part in message.parts:
+                if isinstance(part, str):
+                    parts.append(part)
+                    continue
+                n_clips += 1
+                for window in next(each):
+                    parts += [f"{_label(n_clips, window)}:", window, "\n"]
+            allowed = TAGS if message.role == "assistant" else ()
+            self.turn(prompt, message.role, parts, allowed, first=i == 0)
+        if answer:
+            self.begin_answer(prompt)
+        return prompt
+
+    def begin_answer(self, prompt: Prompt) -> None:
+        """Appends what stands before the assistant's words."""
+        self._text(prompt, "\n")
+        self._control(prompt, IM_START)
+        self._text(prompt, "assistant")
+        self._text(prompt, "\n")
+
+    def tagged(self, window: Window, task: Task, question: str = "") -> Prompt:
+        """One window and the tags of a task: what the pretrained Qwen-Audio reads."""
+        prompt = Prompt()
+        self._sound(prompt, window)
+        for text, is_tags in task.render(question):
+            self._text(prompt, text, TAGS if is_tags else ())
+        return prompt
+
+    def turn(
+        self,
+        prompt: Prompt,
+        role: str,
+        parts: Iterable[str | Window],
+        allowed: Collection[str],
+        *,
+        first: bool,
+    ) -> None:
+        """Appends one ChatML turn, its parts exactly as given."""
+        if not first:
+            self._text(prompt, "\n")
+        self._control(prompt, IM_START)
+        self._text(prompt, role)
+        self._text(prompt, "\n")
+        self.sequence(prompt, parts, allowed)
+        self._control(prompt, IM_END)
+
+    def sequence(
+        self, prompt: Prompt, parts: Iterable[str | Window], allowed: Collection[str]
+    ) -> None:
+        """Appends text and sound as they come: the whole prompt of the pretrained model."""
+        text = ""
+        for part in parts:
+            if isinstance(part, str):
+                text += part  # neighbours are one text: it is split into tokens as a whole
+                continue
+            self._text(prompt, text, allowed)
+            self._sound(prompt, part)
+            text = ""
+        self._text(prompt, text, allowed)
+
+    def _text(self, prompt: Prompt, text: str, allowed: Collection[str] = ()) -> None:
+        ids = self.tokenizer.encode(text, allowed) if text else []
+        prompt.ids += ids
+        prompt.keys += ids
+
+    def _control(self, prompt: Prompt, name: str) -> None:
+        token_id = self.tokenizer.control[name]
+        prompt.ids.append(token_id)
+        prompt.keys.append(token_id)
+
+    def _sound(self, prompt: Prompt, window: Window) -> None:
+        n = self.n_slots(window.end - window.start)
+        prompt.starts.append(len(prompt))
+        self._control(prompt, AUDIO_START)
+        prompt.ids += [self.tokenizer.control[AUDIO_PAD]] * n
+        prompt.keys += [(*window.key, slot) for slot in range(n)]
+        self._control(prompt, AUDIO_END)
+        prompt.windows.append(window)
+
+
+def _label(number: int, window: Window) -> str:
+    """As in training: "Audio 1"; for a part of a longer recording also from when to when."""
+    if window.start == 0 and window.end == len(window.clip.samples):
+        return f"Audio {number}"
+    start, end = (clock(at / SAMPLE_RATE) for at in (window.start, window.end))
+    return f"Audio {number} ({start} to {end})"
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, as people write them: 75.2 is 1:15."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"

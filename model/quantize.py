@@ -1,0 +1,115 @@
+"""Which layers become 4 or 8 bit, and how a weight gets there. The only file that knows
+bitsandbytes.
+
+NF4 with double quantisation (QLoRA, arXiv 2305.14314, section 3) for the linear layers of the
+language model; encoder, norms, embeddings and (unless asked) the head stay in 16 bit. LLM.int8
+(arXiv 2208.07339) for 8 bit.
+"""
+
+import logging
+import warnings
+from functools import cache
+
+import torch
+from torch import nn
+
+from model.errors import NoWeights
+
+_NF4 = {"quant_type": "nf4", "compress_statistics": True}
+
+
+@cache
+def library():
+    """bitsandbytes, or a sentence. Its start-up chatter about optional kernels is left out."""
+    try:
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import bitsandbytes
+    except (ImportError, OSError, RuntimeError) as error:
+        raise NoWeights(
+            f"Weights of 4 or 8 bits need bitsandbytes, which does not load here ({error}). "
+            "Install it with `pip install bitsandbytes`, or use a 16-bit checkpoint with --bits 16."
+        ) from None
+    return bitsandbytes
+
+
+def swap_linears(model: nn.Module, bits: int, dtype: torch.dtype, *, head: bool = False) -> None:
+    """Replaces the linear layers of the language model (empty, on the meta device) in place."""
+    bnb = library()
+    wanted = [
+        (name, layer)
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear)
+        and (name.startswith("llm.layers.") or (head and name == "head"))
+    ]
+    assert wanted, "the model has no linear layers under llm.layers"
+    for name, layer in wanted:
+        sizes = (layer.in_features, layer.out_features, layer.bias is not None)
+        if bits == 4:
+            new = bnb.nn.Linear4bit(*sizes, compute_dtype=dtype, device="meta", **_NF4)
+        else:
+            new = bnb.nn.Linear8bitLt(*sizes, has_fp16_weights=False, device="meta")
+        model.set_submodule(name, new)
+
+
+def is_quantised(layer: nn.Module) -> bool:
+    """Whether the layer's weight is held in 4 or 8 bits."""
+    return type(layer).__name__ in ("Linear4bit", "Linear8bitLt")
+
+
+def compress(layer: nn.Module, weight: torch.Tensor, device: torch.device) -> nn.Parameter:
+    """A weight (out, in) in floating point -> the parameter for `layer`, quantised on `device`."""
+    bnb = library()
+    if isinstance(layer, bnb.nn.Linear4bit):
+        return bnb.nn.Params4bit(weight, module=layer, **_NF4).to(device)
+    return bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False).to(device)
+
+
+def adopt(layer: nn.Module, packed: torch.Tensor, stats: dict, device: torch.device):
+    """A weight saved in 4 bits -> the parameter for a 4-bit `layer`. `stats` as saved beside it."""
+    return library().nn.Params4bit.from_prequantized(packed, stats, device=device, module=layer)
+
+
+def expand(packed: torch.Tensor, stats: dict, device: torch.device) -> torch.Tensor:
+    """A weight saved in 4 bits -> floating point (out, in), in the type it was made from."""
+    functional = library().functional
+    state = functional.QuantState.from_dict(qs_dict=stats, device=device)
+    return functional.dequantize_4bit(packed.to(device), state)
+
+
+BLOCK = 32  # weights that share a scale in an 8-bit embedding
+
+
+def pack_rows(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(rows, width) -> int8 (rows, width) and float16 scales (rows, width / 32).
+
+    The form in which an embedding is stored, never computed with; exact for weights that come
+    from the Q8_0 form of GGUF files.
+    """
+    blocks = weight.float().unflatten(1, (-1, BLOCK))
+    scales = (blocks.abs().amax(2) / 127).half()
+    steps = blocks / scales.float().clamp(min=1e-12)[..., None]
+    return steps.round().clamp(-127, 127).to(torch.int8).flatten(1), scales
+
+
+def unpack_rows(packed: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+    """What `pack_rows` packed, as float32 (rows, width)."""
+    return (packed.unflatten(1, (-1, BLOCK)).float() * scales.float()[..., None]).flatten(1)
+
+
+def footprint(model: nn.Module) -> int:
+    """Bytes of all weights, quantisation constants included; a shared weight counts once."""
+    seen, total = set(), 0
+    for parameter in model.parameters():
+        if parameter.data_ptr() in seen:
+            continue
+        seen.add(parameter.data_ptr())
+        total += parameter.numel() * parameter.element_size()
+        state = getattr(parameter, "quant_state", None)
+        if state is not None:
+            total += sum(t.numel() * t.element_size() for t in state.as_dict(packed=True).values())
+        scales = getattr(parameter, "SCB", None)
+        if scales is not None:
+            total += scales.numel() * scales.element_size()
+    return total
