@@ -9,12 +9,14 @@ pydub cuts and writes.
 
 import os
 import re
+import shutil
 import stat
 import struct
 import subprocess
 import tempfile
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -29,7 +31,7 @@ SHORTEST = 0.1  # seconds
 SILENCE = 3  # largest 16-bit sample of a muted recording: -81 dBFS
 SLACK = 0.25, 0.01  # seconds and share by which headers of whole files are wrong (wma: 0.05 s)
 PATIENCE = 900  # seconds of processor time for one file; three hours of mp3 take about 12
-FORMATS = {"wav": "wav", "flac": "flac", "mp3": "mp3", "ogg": "ogg"}  # ours: ffmpeg's muxer
+FORMATS = ("wav", "flac", "mp3", "ogg")  # that can be written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +86,13 @@ def export(clip: Clip, target: str | os.PathLike | BinaryIO, format: str = "wav"
     """Write a clip to a path or an open binary file. wav and flac keep every sample."""
     if format not in FORMATS:
         raise ValueError(f"format is one of {', '.join(FORMATS)}; got {format!r}")
-    path = os.fspath(target) if isinstance(target, str | os.PathLike) else None
-    written = _segment(clip).export(target if path is None else path, format=FORMATS[format])
-    if path is not None:
-        written.close()
+    segment = _segment(clip)
+    if format != "wav":
+        segment.converter = ffmpeg()
+    if isinstance(target, str | os.PathLike):
+        segment.export(os.fspath(target), format=format).close()
+    else:
+        segment.export(target, format=format)
 
 
 def ffmpeg() -> str:
@@ -95,12 +100,15 @@ def ffmpeg() -> str:
     import imageio_ffmpeg
 
     try:
-        return imageio_ffmpeg.get_ffmpeg_exe()
+        program = shutil.which(imageio_ffmpeg.get_ffmpeg_exe())  # None where it cannot be run
     except RuntimeError:
+        program = None
+    if program is None:
         raise Unplayable(
             "There is no ffmpeg program to decode sound with. "
             "Install it with: pip install --force-reinstall imageio-ffmpeg"
-        ) from None
+        )
+    return program
 
 
 # Reading ------------------------------------------------------------------------------------------
@@ -299,14 +307,17 @@ def _printable(name: str | bytes) -> str:
 # Writing ------------------------------------------------------------------------------------------
 
 
-def _segment(clip: Clip):
-    """A clip as pydub's AudioSegment, whose resampling nobody may use: it has no filter."""
+@cache
+def _pydub():
     with warnings.catch_warnings():
         # pydub warns of audioop's removal in Python 3.13 (audioop-lts replaces it), of its own
         # backslashes, and where no ffmpeg is on the PATH (ours never is)
         warnings.simplefilter("ignore")
-        from pydub import AudioSegment
+        import pydub
+    return pydub
 
-    AudioSegment.converter = ffmpeg()
+
+def _segment(clip: Clip):
+    """A clip as pydub's AudioSegment, whose resampling nobody may use: it has no filter."""
     raw = clip.pcm().tobytes()
-    return AudioSegment(raw, sample_width=2, frame_rate=SAMPLE_RATE, channels=1)
+    return _pydub().AudioSegment(raw, sample_width=2, frame_rate=SAMPLE_RATE, channels=1)

@@ -430,3 +430,12 @@ def test_no_installed_ffmpeg_is_needed_and_pydub_warns_of_nothing(tune, tmp_path
         text=True,
     )
     assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+def test_a_missing_program_is_told_where_it_is_needed(tune, tmp_path, monkeypatch):
+    clip = decode(tune)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "none"))
+    for needs_it in (lambda: decode(tune), lambda: export(clip, tmp_path / "x.mp3", "mp3")):
+        with pytest.raises(errors.Unplayable, match="--force-reinstall imageio-ffmpeg"):
+            needs_it()
+    export(cut(clip, 0, 1), tmp_path / "x.wav")
