@@ -191,15 +191,14 @@ def naive(
     model: QwenAudio,
     prompt: Prompt,
     hear: Callable[[Window], torch.Tensor],
-    sampling: Sampling,
+    sampler: Sampler,
     stop: Collection[int],
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """The judge: the whole sequence anew for each token, nothing remembered. Token ids, each with
     the logits (1, vocabulary) it was drawn from. Keeps inference mode on: for tests alone."""
     alpha = model.config.alpha(len(prompt))
-    sampler = Sampler(sampling, model.head.weight.device)
     sequence = replace(prompt, ids=list(prompt.ids))
-    for _ in range(sampling.max_tokens):
+    for _ in range(sampler.sampling.max_tokens):
         embeds = embed_rest(model, sequence, 0, hear)
         logits = model.head(model.read(embeds, alpha=alpha)[:, -1])
         token = sampler(logits)

@@ -59,8 +59,7 @@ class LocalEngine:
         config = checkpoint.read_config(folder)
         tokens = tokenizer.load(folder)
         n_text, n_other = checkpoint.count_weights(config)
-        ready = checkpoint.is_prequantised(folder)
-        where = place(bits, device, n_text=n_text, n_other=n_other, prequantised=ready)
+        where = place(bits, device, n_text=n_text, n_other=n_other)
         model = checkpoint.load(folder, where, quantise_head=quantise_head, progress=progress)
         on = where.device.type
         if on == "cuda":

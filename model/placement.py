@@ -60,9 +60,7 @@ def pick_dtype(device: torch.device, *, small: bool) -> torch.dtype:
     return torch.bfloat16 if cpu_has_bf16() or not small else torch.float32
 
 
-def place(
-    bits: int | None, device: str, *, n_text: int, n_other: int, prequantised: bool
-) -> Placement:
+def place(bits: int | None, device: str, *, n_text: int, n_other: int) -> Placement:
     """`bits` None picks what fits and is fastest for `n_text` weights in the linear layers of the
     language model and `n_other` elsewhere.
 
