@@ -1,0 +1,82 @@
+"""The page: where things are, and which event calls what."""
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
+
+import gradio as gr  # noqa: E402
+
+from app import render, theme, web  # noqa: E402
+from app.events import Desk, commands  # noqa: E402
+from app.talks import Talks  # noqa: E402
+from model.engine import Engine  # noqa: E402
+from model.errors import EarshotError  # noqa: E402
+from sessions.store import Store  # noqa: E402
+
+LOOKS = 200  # pages that may wait for a view; answers wait in Talks, not here
+PRIVATE = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+
+
+class PortTaken(EarshotError):
+    """Something else listens where the page should."""
+
+
+def build(engine: Engine, store: Store, talks: Talks | None = None) -> gr.Blocks:
+    desk = Desk(engine, store, talks or Talks(engine, store))
+    start = "earshot.start(element, server, about => trigger('look', about))"
+    with gr.Blocks(title="Earshot", analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(theme.asset("sidebar.html"), elem_id="brand", js_on_load=None)
+        listed = gr.HTML(elem_id="list", js_on_load=None)
+        gr.HTML(render.bar(engine.about), elem_id="bar", js_on_load=None)
+        shown = gr.HTML(elem_id="shown", js_on_load=None)
+        newest = gr.HTML(elem_id="newest", js_on_load=None)
+        composer = gr.HTML(
+            theme.asset("composer.html"),
+            elem_id="composer",
+            js_on_load=start,
+            server_functions=commands(desk),
+        )
+
+        view = [shown, newest, listed]
+        page.load(desk.open, None, view, **PRIVATE)
+        composer.look(desk.look, None, view, trigger_mode="multiple", **PRIVATE)
+        page.unload(desk.leave)
+    return page
+
+
+def serve(
+    engine: Engine,
+    data_folder: str | Path | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    open_browser: bool = True,
+    ready: Callable[[str], object] = lambda address: None,
+) -> None:
+    """Open the page and stay until interrupted. `ready` is told the address."""
+    with Store(data_folder) as store, closing(Talks(engine, store)) as talks:
+        page = build(engine, store, talks).queue(max_size=LOOKS)
+        try:
+            page.launch(
+                server_name=host,
+                server_port=port,
+                inbrowser=open_browser,
+                prevent_thread_lock=True,
+                quiet=True,
+                share=False,
+                ssr_mode=False,
+                footer_links=[],
+                max_file_size="1mb",  # of Gradio's own upload, which the page does not use
+                favicon_path=theme.LOGO,
+                theme=theme.theme(),
+                css=theme.asset("earshot.css"),
+                head=theme.head(),
+                app_kwargs={"routes": web.routes(store), "middleware": web.middleware(host)},
+            )
+        except OSError as error:
+            raise PortTaken(f"Port {port} is not free: give another one with --port.") from error
+        ready(page.local_url)
+        page.block_thread()
