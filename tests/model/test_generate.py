@@ -1,0 +1,171 @@
+"""Sampling, stopping, whole characters, order of service."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from model.errors import DoesNotFit
+from model.generate import Sampler
+from model.longcontext import logn_scale, ntk_alpha
+from model.messages import Clip, Message, Sampling
+from model.turnstile import Turnstile
+from tests.model.conftest import noise, tiny_engine
+
+CPU = torch.device("cpu")
+LOGITS = torch.tensor([[2.0, 1.0, 0.5, -1.0]])
+
+
+def draws(sampling, n=300, banned=()):
+    sampler = Sampler(sampling, CPU, banned)
+    return [sampler(LOGITS) for _ in range(n)]
+
+
+def test_temperature_0_takes_the_likeliest():
+    assert set(draws(Sampling(temperature=0))) == {0}
+
+
+def test_the_same_seed_draws_the_same():
+    one, two, other = (draws(Sampling(temperature=1, top_p=1, seed=s)) for s in (7, 7, 8))
+    assert one == two != other
+
+
+def test_top_k_and_top_p_leave_out_the_unlikely():
+    assert set(draws(Sampling(temperature=1, top_p=1, top_k=2, seed=0))) == {0, 1}
+    assert set(draws(Sampling(temperature=1, top_p=0.7, seed=0))) == {0, 1}
+    assert set(draws(Sampling(temperature=1, top_p=1, seed=0), 3000)) == {0, 1, 2, 3}
+
+
+def test_repetition_penalty_turns_away_from_what_was_said():
+    said = draws(Sampling(temperature=0, repetition_penalty=5), 3)
+    assert said == [0, 1, 2]
+
+
+def test_what_is_banned_is_never_said():
+    assert set(draws(Sampling(temperature=1, top_p=1, seed=0), banned={0, 2})) == {1, 3}
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"temperature": -1},
+        {"top_p": 0},
+        {"top_p": 1.1},
+        {"top_k": -1},
+        {"max_tokens": 0},
+        {"repetition_penalty": 0},
+        {"temperature": float("nan")},
+    ],
+)
+def test_nonsense_is_refused_with_the_value(nonsense):
+    with pytest.raises(ValueError, match=str(next(iter(nonsense.values())))):
+        Sampling(**nonsense)
+
+
+@pytest.mark.parametrize(
+    "length, alpha", [(1, 1), (2048, 1), (2049, 3), (4096, 3), (4097, 7), (8192, 7)]
+)
+def test_the_rotary_base_widens_in_steps(length, alpha):
+    assert ntk_alpha(length, 2048) == alpha
+
+
+def test_queries_are_sharpened_only_beyond_the_trained_length():
+    scale = logn_scale(torch.tensor([[0, 2047, 4095]]), 2048)
+    torch.testing.assert_close(scale, torch.tensor([[1.0, 1.0, 12 / 11]]))
+
+
+def test_text_is_whole_characters():
+    engine = tiny_engine()
+    pieces = list(engine.reply([Message("user", ("x",))], Sampling(max_tokens=64, seed=1)))
+    streamed = "".join(piece.text for piece in pieces)
+    raw = b"".join(engine.tokens.bytes_of(i) for piece in pieces for i in piece.token_ids)
+    assert streamed == raw.decode(errors="replace")
+    assert pieces[-1].finish in ("stop", "length")
+
+
+def test_the_limit_is_kept_and_said():
+    engine = tiny_engine()
+    pieces = list(engine.reply([Message("user", ("x",))], Sampling(max_tokens=3, temperature=0)))
+    n = sum(len(piece.token_ids) for piece in pieces)
+    assert (n == 3) == (pieces[-1].finish == "length")
+
+
+def test_inference_mode_does_not_leak_to_the_listener():
+    stream = tiny_engine().reply([Message("user", ("x",))], Sampling(max_tokens=5))
+    for _ in stream:
+        assert not torch.is_inference_mode_enabled()
+
+
+def test_a_window_is_encoded_once():
+    engine = tiny_engine()
+    calls = []
+    forward = engine.model.audio.forward
+    engine.model.audio.forward = lambda *args: calls.append(1) or forward(*args)
+    clip = noise(1)
+    for question in ("what?", "who?", "where?"):
+        list(engine.reply([Message("user", (clip, question))], Sampling(max_tokens=2)))
+    assert len(calls) == 1
+
+
+def test_a_question_longer_than_the_context_is_refused_before_the_first_piece():
+    with pytest.raises(DoesNotFit, match="leaves no room for an answer"):
+        next(tiny_engine().reply([Message("user", ("word " * 2000,))], Sampling()))
+
+
+def test_what_of_a_long_recording_is_not_heard_is_said():
+    engine = tiny_engine()
+    seconds = 900  # a context of 8192 holds about four minutes
+    clip = Clip.of((np.sin(np.arange(seconds * 16_000) / 9) * 9000).astype(np.int16))
+    room = engine.room([Message("user", (clip, "?"))])
+    (unheard,) = room.unheard
+    assert unheard.digest == clip.digest and unheard.end == seconds
+    assert 200 < unheard.start < 300
+    assert 0 < room.used < room.context
+    with pytest.raises(DoesNotFit, match="would not be heard at all"):
+        next(engine.reply([Message("user", (clip, noise(20), "?"))], Sampling()))
+
+
+def test_what_was_heard_stays_heard_as_the_conversation_grows():
+    engine = tiny_engine()
+    clip = Clip.of((np.sin(np.arange(900 * 16_000) / 9) * 9000).astype(np.int16))
+    talk = [Message("user", (clip, "?"))]
+    before = engine.room(talk).unheard
+    talk += [Message("assistant", ("well " * 100,)), Message("user", ("and?",))]
+    assert engine.room(talk).unheard == before
+
+
+def test_those_who_wait_are_served_in_order():
+    turnstile, served, ready = Turnstile(), [], []
+
+    def visit(name):
+        with turnstile.enter() as gate:
+            ready.append(name)
+            gate.wait()
+            served.append(name)
+
+    with turnstile.enter():
+        threads = []
+        for name in range(8):
+            thread = threading.Thread(target=visit, args=(name,))
+            thread.start()
+            threads.append(thread)
+            while name not in ready:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join(5)
+    assert served == list(range(8))
+
+
+def test_someone_who_waits_can_give_up():
+    engine = tiny_engine()
+    first = engine.reply([Message("user", ("x",))], Sampling(max_tokens=50, seed=0))
+    next(first)
+    second = engine.reply([Message("user", ("y",))], Sampling(max_tokens=50, seed=0))
+    assert next(second).text == ""
+    second.close()
+    assert len(engine._turns) == 1
+    first.close()
+    assert len(engine._turns) == 0
+    assert list(engine.reply([Message("user", ("z",))], Sampling(max_tokens=2)))
