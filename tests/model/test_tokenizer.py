@@ -15,11 +15,6 @@ TEXTS = [
     "  two\n\n\tlines  ",
     "1234 o'clock",
 ]
-    "Hello, world!",
-    "现在这段录音说的是什么语言？😀 naïve café",
-    "  two\n\n\tlines  ",
-    "1234 o'clock",
-]
 
 
 def folders():
