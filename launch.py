@@ -1,30 +1,109 @@
 """The command line. Knows every package, so that they need not know each other."""
 
 import argparse
+import contextlib
+import logging
+import os
 import sys
+from pathlib import Path
 
-from model.errors import EarshotError
+from model.errors import EarshotError, Empty
+from model.messages import Message, Sampling
+from model.tasks import TASKS
+
+COMMANDS = ("ui", "ask", "doctor", "download", "info")
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    cli = argparse.ArgumentParser(description="Chat about recordings on your own machine.")
-    cli.add_argument("command", nargs="?", default="ui", choices=["ui"])
-    cli.add_argument("--model", default="parrot", choices=["parrot"])
-    cli.add_argument("--pause", type=float, default=0.0, help="seconds before each parroted word")
-    cli.add_argument("--data", help="where conversations are kept; default: sessions/data")
-    cli.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
-    cli.add_argument("--port", type=int, default=7860, help="default: %(default)s")
-    cli.add_argument("--no-browser", action="store_true", help="do not open the page")
-    return cli.parse_args(argv)
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] not in (*COMMANDS, "-h", "--help"):
+        argv.insert(0, "ui")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument(
+        "--data", metavar="DIR", help="conversations and models; default: sessions/data"
+    )
+    which = argparse.ArgumentParser(add_help=False)
+    which.add_argument(
+        "--model",
+        default="earshot-mini",
+        metavar="NAME|DIR",
+        help="earshot-mini (comes with Earshot), qwen-audio-chat or qwen-audio (see download), a "
+        "folder, or parrot; default: %(default)s",
+    )
+    which.add_argument(
+        "--bits",
+        choices=["auto", "4", "8", "16", "32"],
+        default="auto",
+        help="bits a weight of the language model; auto takes what fits and is fastest",
+    )
+    which.add_argument("--quantise-head", action="store_true", help="the output head in --bits too")
+    which.add_argument("--device", default="auto", help="auto, cuda, cuda:1, cpu or mps")
+
+    cli = argparse.ArgumentParser(
+        description="Chat about recordings, on your own machine. Without a command: opens the page."
+    )
+    commands = cli.add_subparsers(dest="command", metavar="|".join(COMMANDS))
+
+    ui = commands.add_parser("ui", parents=[which, where], help="open the page (the default)")
+    ui.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine alone")
+    ui.add_argument("--port", type=int, default=7860, help="default: %(default)s")
+    ui.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    ui.add_argument("--pause", type=float, default=0.0, help=argparse.SUPPRESS)  # parrot's
+
+    ask = commands.add_parser("ask", parents=[which, where], help="one question about recordings")
+    ask.add_argument("clips", nargs="*", metavar="CLIP", help="sound or video files; - reads stdin")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument(
+        "--task", choices=TASKS, metavar="TASK", help=f"read by tags instead: {', '.join(TASKS)}"
+    )
+    ask.add_argument("--max-tokens", type=int, metavar="N")
+    ask.add_argument("--temperature", type=float, metavar="T", help="0 takes the likeliest")
+    ask.add_argument("--seed", type=int)
+
+    commands.add_parser("doctor", parents=[where], help="what this machine has and lacks")
+    commands.add_parser("info", parents=[which, where], help="what is known of a model")
+
+    download = commands.add_parser("download", parents=[where], help="fetch a model")
+    download.add_argument("name", metavar="NAME", help="qwen-audio-chat or qwen-audio")
+    download.add_argument("--from", dest="source", type=Path, metavar="DIR", help="a local folder")
+    download.add_argument(
+        "--bits",
+        choices=["4", "16"],
+        default="16",
+        help="4 also writes the 4-bit form, as NAME-4bit, which starts in seconds",
+    )
+    words = cli.parse_args(argv)
+    try:
+        Sampling(**_chosen(words))
+    except ValueError as error:
+        cli.error(str(error))
+    if words.command == "ask" and not words.clips and Path(words.question).is_file():
+        ask.error(f'what do you want to know? Add a question: ask {words.question} "…"')
+    return words
 
 
-def ui(words: argparse.Namespace) -> None:
+def main(argv: list[str] | None = None) -> int:
+    words = parse(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        return RUN[words.command](words) or 0
+    except EarshotError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `ask … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def run_ui(words: argparse.Namespace) -> None:
     from app.page import serve
-    from model.engine import Parrot
 
     serve(
-        Parrot(words.pause),
-        words.data,
+        open_engine(words),
+        _data(words),
         host=words.host,
         port=words.port,
         open_browser=not words.no_browser,
@@ -32,12 +111,154 @@ def ui(words: argparse.Namespace) -> None:
     )
 
 
-def main() -> None:
-    try:
-        ui(parse())
-    except EarshotError as error:
-        sys.exit(str(error))
+def run_ask(words: argparse.Namespace) -> None:
+    from dataclasses import replace
 
+    from model import audio
+
+    clips = [
+        _clip(name, audio) for name in words.clips
+    ]  # a bad file is said before the model loads
+    engine = open_engine(words)
+    sampling = replace(engine.about.sampling, **_chosen(words))
+    messages = [Message("user", (*clips, words.question))]
+    with contextlib.closing(engine):
+        for missed in engine.room(messages).unheard:
+            number = 1 + next(i for i, clip in enumerate(clips) if clip.digest == missed.digest)
+            print(
+                f"Of Audio {number}, {missed.start:.0f} to {missed.end:.0f} s do not fit and are "
+                "not heard.",
+                file=sys.stderr,
+            )
+        for piece in engine.reply(messages, sampling, task=words.task):
+            print(piece.text, end="", flush=True)
+    print()
+    if piece.finish == "length":
+        print("The answer was cut off at its limit: see --max-tokens.", file=sys.stderr)
+
+
+def _chosen(words: argparse.Namespace) -> dict:
+    names = ("max_tokens", "temperature", "seed")
+    return {name: value for name in names if (value := getattr(words, name, None)) is not None}
+
+
+def _clip(name: str, audio):
+    if name != "-":
+        return audio.decode(name)
+    sound = sys.stdin.buffer.read()
+    if not sound:
+        raise Empty("Nothing came in on standard input: pipe a recording into it.")
+    return audio.decode(sound, name="standard input")
+
+
+def run_doctor(words: argparse.Namespace) -> int:
+    from app import doctor
+
+    findings = doctor.report(_data(words), _models(words))
+    print(doctor.as_text(findings))
+    return 1 if any(finding.ok is False for finding in findings) else 0
+
+
+def run_info(words: argparse.Namespace) -> None:
+    from model import checkpoint, weights
+    from model.placement import place
+
+    folder = weights.find(words.model, _models(words))
+    config = checkpoint.read_config(folder)
+    n_text, n_other = checkpoint.count_weights(config)
+    where = place(_bits(words), words.device, n_text=n_text, n_other=n_other)
+    size = sum(file.stat().st_size for file in checkpoint.shards(folder))
+    stored = "4 bits" if checkpoint.is_prequantised(folder) else "16 bits"
+    print(f"{config.title or folder.name}: {(n_text + n_other) / 1e6:,.0f} M weights.")
+    print(f"On disk: {size / 1e9:.2f} GB, the language model in {stored}.")
+    print(f"Here it would run on {where.device} with {where.bits} bits a weight.")
+    print(
+        f"Reads {config.context} positions at once; a second of sound takes about "
+        f"{50 / config.pool_size:g}."
+    )
+    print(f"Licence: {config.licence or 'not stated'}.")
+    if config.note:
+        print(config.note)
+
+
+def run_download(words: argparse.Namespace) -> None:
+    from model import weights
+
+    models = _models(words)
+    if words.source is not None:
+        with _Bar(f"Copying {words.name}") as bar:
+            folder = weights.take(words.source, words.name, models, bar)
+    else:
+        folder = weights.fetch(words.name, models)
+    name = words.name
+    if words.bits == "4":
+        with _Bar("Quantising to 4 bits") as bar:
+            folder = weights.quantised_copy(folder, bar)
+        name = folder.name
+    print(f"{name} is in {folder}. Talk to it: python launch.py --model {name}")
+
+
+def open_engine(words: argparse.Namespace):
+    """The engine that --model, --bits and --device ask for, with a progress bar while it loads."""
+    from model.engine import Parrot
+
+    if words.model == "parrot":
+        return Parrot(getattr(words, "pause", 0.0))
+    from model import weights
+    from model.local import LocalEngine
+
+    folder = weights.find(words.model, _models(words))
+    with _Bar(f"Loading {folder.name}") as bar:
+        return LocalEngine.open(
+            folder,
+            bits=_bits(words),
+            device=words.device,
+            quantise_head=words.quantise_head,
+            progress=bar,
+        )
+
+
+class _Bar:
+    """A progress bar in bytes on standard error, where a person looks."""
+
+    def __init__(self, label: str):
+        from tqdm import tqdm
+
+        shown = sys.stderr.isatty()
+        self.bar = tqdm(desc=label, unit="B", unit_scale=True, disable=not shown, leave=False)
+
+    def __call__(self, done: int, total: int) -> None:
+        self.bar.total = total
+        self.bar.update(done - self.bar.n)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
+
+
+def _bits(words: argparse.Namespace) -> int | None:
+    return None if words.bits == "auto" else int(words.bits)
+
+
+def _data(words: argparse.Namespace) -> Path:
+    from sessions.store import default_folder
+
+    return Path(words.data) if words.data else default_folder()
+
+
+def _models(words: argparse.Namespace) -> Path:
+    return _data(words) / "models"
+
+
+RUN = {
+    "ui": run_ui,
+    "ask": run_ask,
+    "doctor": run_doctor,
+    "info": run_info,
+    "download": run_download,
+}
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

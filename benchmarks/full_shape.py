@@ -69,7 +69,11 @@ class _Progress:
 
 
 def _peak_gb() -> float:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would begin with what the parent had at the fork
+        (line,) = (row for row in status.read_text().splitlines() if row.startswith("VmHWM"))
+        return round(int(line.split()[1]) * 1024 / 1e9, 2)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9, 2)  # bytes on macOS
 
 
 def _in_own_process(*args: str) -> dict:

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from math import prod
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from torch import nn
 
 from model import quantize
 from model.errors import NoWeights
+from model.messages import Sampling
 from model.placement import Placement
 from model.qwen_audio import QwenAudio, QwenAudioConfig
 
@@ -90,13 +92,33 @@ def read_config(folder: Path) -> QwenAudioConfig:
     if raw.get("model_type") == QwenAudioConfig.model_type:
         return QwenAudioConfig(**raw)
     if raw.get("model_type") == "qwen" and "audio" in raw:
-        return _translate(raw)
+        return _translate(raw, chats=_generation(folder).get("chat_format") != "raw")
     raise NoWeights(
         f"{folder} holds a model of type {raw.get('model_type')!r}, which is not Qwen-Audio."
     )
 
 
-def _translate(official: dict) -> QwenAudioConfig:
+def read_sampling(folder: Path) -> Sampling:
+    """How the checkpoint's makers let it speak: generation_config.json, or our defaults."""
+    said = _generation(folder)
+    if not said.get("do_sample", True):
+        said = said | {"temperature": 0}
+    names = {
+        "max_new_tokens": "max_tokens",
+        "temperature": "temperature",
+        "top_p": "top_p",
+        "top_k": "top_k",
+        "repetition_penalty": "repetition_penalty",
+    }
+    return Sampling(**{ours: said[theirs] for theirs, ours in names.items() if theirs in said})
+
+
+def _generation(folder: Path) -> dict:
+    file = folder / "generation_config.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def _translate(official: dict, chats: bool = True) -> QwenAudioConfig:
     audio = official["audio"]
     return QwenAudioConfig(
         text_config={
@@ -129,9 +151,10 @@ def _translate(official: dict) -> QwenAudioConfig:
         dynamic_ntk=official["use_dynamic_ntk"],
         logn_attention=official["use_logn_attn"],
         tie_word_embeddings=official["tie_word_embeddings"],
-        title="Qwen-Audio",
+        chats=chats,
+        title="Qwen-Audio-Chat" if chats else "Qwen-Audio",
         licence="Tongyi Qianwen licence",
-        note="It knows speech, sounds and music; it can mishear and make things up.",
+        note="Knows speech, sounds and music in eight languages; can mishear and make things up.",
     )
 
 
@@ -163,21 +186,25 @@ def shards(folder: Path) -> dict[Path, list[str]]:
 
 
 def _tensors(files: dict[Path, list[str]]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Our names and tensors, one at a time. A file is mapped anew for each tensor: mapped pages
-    count as resident, and would add up to the whole checkpoint."""
+    """Our names and tensors, one at a time, the largest first: a tensor and its copy stand in
+    memory together, best while little else does. A file is mapped anew for each tensor, since
+    mapped pages count as resident and would add up to the whole checkpoint."""
+    sized = []
     for file, names in files.items():
-        for name in names:
-            with safe_open(file, framework="pt") as opened:
-                tensor = opened.get_tensor(name)
-            if not name.startswith(("transformer.", "lm_head.")):
-                yield name, tensor
-                continue
-            ours = rename(name)
-            if "{qkv}" in ours:
-                for letter, part in zip("qkv", tensor.chunk(3), strict=True):
-                    yield ours.replace("{qkv}", letter), part
-            else:
-                yield ours, tensor
+        with safe_open(file, framework="pt") as opened:
+            sized += [(prod(opened.get_slice(name).get_shape()), name, file) for name in names]
+    for _, name, file in sorted(sized, reverse=True):
+        with safe_open(file, framework="pt") as opened:
+            tensor = opened.get_tensor(name)
+        if not name.startswith(("transformer.", "lm_head.")):
+            yield name, tensor
+            continue
+        ours = rename(name)
+        if "{qkv}" in ours:
+            for letter, part in zip("qkv", tensor.chunk(3), strict=True):
+                yield ours.replace("{qkv}", letter), part
+        else:
+            yield ours, tensor
 
 
 def _whole(name: str) -> tuple[str, str]:
@@ -300,12 +327,13 @@ def load(
     filling = _Filling(model, where, [name for names in files.values() for name in names])
     for name, tensor in _tensors(files):
         filling.add(name, tensor)
-        done += tensor.numel() * tensor.element_size()
+        if (done + tensor.nbytes) >> 30 > done >> 30:
+            _give_back_freed_memory()
+        done += tensor.nbytes
         progress(done, total)
         del tensor
-    model = filling.finish()
     _give_back_freed_memory()
-    return model
+    return filling.finish()
 
 
 def _give_back_freed_memory() -> None:

@@ -23,6 +23,7 @@ class About:
     context: int  # positions the model reads at once
     licence: str
     note: str = ""  # an honest sentence on what it can and cannot do
+    sampling: Sampling = Sampling()  # what suits it, where nobody chose
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ class LocalEngine:
             context=config.context,
             licence=config.licence,
             note=config.note,
+            sampling=checkpoint.read_sampling(folder),
         )
         return cls(model, tokens, about, budget=min(free_bytes(where.device) // 3, 4 << 30))
 
@@ -79,7 +80,11 @@ class LocalEngine:
         self, messages: Sequence[Message], sampling: Sampling, *, task: str | None = None
     ) -> Iterator[Piece]:
         """See `Engine`. With `task`, the row of model/tasks.py whose tags follow the clip instead
-        of a chat: for the pretrained Qwen-Audio."""
+        of a chat. The pretrained Qwen-Audio never chats: without a task it answers the question,
+        or writes down what is said."""
+        if task is None and not self.model.config.chats:
+            asked = any(isinstance(part, str) and part.strip() for part in messages[-1].parts)
+            task = "question" if asked else "transcribe"
         prompt = self._tagged(messages, task) if task else self._chat(messages)
         with self._turns.enter() as gate:
             while not gate.wait(_HEARTBEAT):

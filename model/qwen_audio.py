@@ -40,6 +40,7 @@ class QwenAudioConfig(PreTrainedConfig):
     dynamic_ntk: bool = True
     logn_attention: bool = True
     tie_word_embeddings: bool = False
+    chats: bool = True  # reads ChatML; the pretrained Qwen-Audio reads a clip and tags
     title: str = ""  # what people call this model
     licence: str = ""
     note: str = ""  # one honest sentence on what it can and cannot do

@@ -1,0 +1,141 @@
+"""Where checkpoints are kept: found by name, fetched from the hub, or taken from a local folder."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from model import checkpoint
+from model.errors import NoRoom, NoWeights
+from model.machine import PACKAGED
+
+DEFAULT = "earshot-mini"
+HUB = {"qwen-audio-chat": "Qwen/Qwen-Audio-Chat", "qwen-audio": "Qwen/Qwen-Audio"}
+_WANTED = ("*config.json", "qwen.tiktoken", "tokenizer.json", "*.safetensors*", "*.md", "LICENSE*")
+
+Progress = Callable[[int, int], None]
+
+
+def find(name: str, models: Path) -> Path:
+    """The folder of a checkpoint, by its name (packaged, or downloaded into `models`) or path."""
+    if name == DEFAULT:
+        return PACKAGED
+    for folder in (models / name, Path(name)):
+        if (folder / "config.json").exists():
+            return folder
+    if name in HUB:
+        raise NoWeights(f"{name} is not here yet. Fetch it: python launch.py download {name}")
+    here = ", ".join([DEFAULT, *installed(models)])
+    raise NoWeights(
+        f"There is no checkpoint {name!r} and no folder of that name. Here are: {here}."
+    )
+
+
+def installed(models: Path) -> list[str]:
+    """Names of the checkpoints in `models`."""
+    return sorted(file.parent.name for file in models.glob("*/config.json"))
+
+
+def fetch(name: str, models: Path) -> Path:
+    """Downloads a checkpoint from the hub into `models`, with the hub's own progress bars; what is
+    there already is kept. Raises NoWeights offline, NoRoom on a full disk."""
+    import httpx
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    if name not in HUB:
+        raise NoWeights(f"{name!r} is none of the checkpoints known here: {', '.join(HUB)}.")
+    folder = models / name
+    try:
+        told = HfApi().model_info(HUB[name], files_metadata=True)
+        files = [f for f in told.siblings if _is_wanted(f.rfilename)]
+        total = sum(f.size or 0 for f in files)
+        _need(total - _size(folder), models)
+        snapshot_download(
+            HUB[name],
+            revision=told.sha,
+            local_dir=folder,
+            allow_patterns=[f.rfilename for f in files],
+        )
+    except (httpx.TransportError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == 28:  # ENOSPC
+            raise NoRoom("The disk is full. Make room and run the same command again.") from None
+        raise NoWeights(
+            f"{name} could not be fetched ({_reason(error)}). Is this machine online? Run the same "
+            "command again to go on where it stopped, or bring the files from another machine and "
+            f"use: python launch.py download {name} --from FOLDER"
+        ) from None
+    for file in files:
+        if file.lfs is not None:
+            _verify(folder / file.rfilename, file.lfs.sha256)
+    checkpoint.shards(folder)
+    return folder
+
+
+def take(source: Path, name: str, models: Path, progress: Progress) -> Path:
+    """Copies a checkpoint folder into `models`; files that are there in full are not copied again.
+    Raises NoWeights where `source` is no complete checkpoint."""
+    checkpoint.read_config(source)
+    checkpoint.shards(source)
+    _bring(source, models / name, progress)
+    return models / name
+
+
+def quantised_copy(folder: Path, progress: Progress) -> Path:
+    """Writes the 4-bit form of a checkpoint beside it, as NAME-4bit, and returns that folder."""
+    from model.placement import Placement, pick_device, pick_dtype
+
+    device = pick_device()
+    device = device if device.type == "cuda" else pick_device("cpu")
+    where = Placement(device, pick_dtype(device, small=False), 4)
+    packed = folder.with_name(f"{folder.name}-4bit")
+    checkpoint.save(checkpoint.load(folder, where, progress=progress), packed, beside=folder)
+    return packed
+
+
+def _bring(source: Path, target: Path, progress: Progress) -> None:
+    files = [file for file in sorted(source.iterdir()) if file.is_file() and _is_wanted(file.name)]
+    total, done = sum(file.stat().st_size for file in files), 0
+    _need(total - _size(target), target.parent)
+    target.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        copy = target / file.name
+        if not (copy.exists() and copy.stat().st_size == file.stat().st_size):
+            shutil.copyfile(file, target / f"{file.name}.part")
+            os.replace(target / f"{file.name}.part", copy)
+        done += file.stat().st_size
+        progress(done, total)
+
+
+def _is_wanted(name: str) -> bool:
+    return any(Path(name).match(pattern) for pattern in _WANTED) and "/" not in name
+
+
+def _size(folder: Path) -> int:
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if folder.exists() else 0
+
+
+def _need(n_bytes: int, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if n_bytes > free:
+        raise NoRoom(
+            f"This takes {n_bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB are free on the disk of "
+            f"{folder}. Make room, or choose another place with --data."
+        )
+
+
+def _verify(file: Path, sha256: str) -> None:
+    with file.open("rb") as opened:
+        if hashlib.file_digest(opened, "sha256").hexdigest() == sha256:
+            return
+    file.unlink()
+    raise NoWeights(
+        f"{file.name} arrived damaged (its checksum is wrong) and has been removed. "
+        "Run the same command again: only this file is fetched anew."
+    )
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
