@@ -62,12 +62,12 @@ def take_in(store: Store, source: str | os.PathLike | bytes, name: str) -> ClipR
     return ClipRef(clip.digest, name, clip.seconds)
 
 
-def ask(store: Store, conversation: str, text: str, clips: Sequence[ClipRef] = ()) -> Turn:
-    """Store a question. A recording alone is one."""
-    parts: tuple[Part, ...] = (*clips, text.strip()) if text.strip() else tuple(clips)
+def question(text: str, clips: Sequence[ClipRef] = ()) -> tuple[Part, ...]:
+    """The parts of a question. A recording alone is one."""
+    parts = (*clips, text.strip()) if text.strip() else tuple(clips)
     if not parts:
         raise Refused("There is nothing to send yet: write something, or attach a recording.")
-    return store.ask(conversation, parts)
+    return parts
 
 
 def begin(engine: Engine, store: Store, conversation: str, sampling: Sampling) -> Turn:

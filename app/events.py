@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import gradio as gr
@@ -18,17 +19,26 @@ TICK = 0.05  # seconds between two looks at an answer being given here …
 ELSEWHERE_TICK = 0.5  # … or by another process on the same store
 PAGE = 60  # conversations listed at first
 
+HANDOVER = 1.0  # seconds an earlier look has to end: it may be hanging on a page that is gone
+
 View = tuple[str, str, str]  # the conversation, its newest answer, the list
 
 
+class Look:
+    """One browser tab looking at one conversation."""
+
+    def __init__(self):
+        self.ended = asyncio.Event()
+
+
 class Desk:
-    """What the handlers share. A browser's newest look ends its earlier ones."""
+    """What the handlers share. A tab's newest look ends its earlier ones."""
 
     def __init__(self, engine: Engine, store: Store, talks: Talks):
         self.about = engine.about
         self.store = store
         self.talks = talks
-        self._looks: dict[str, object] = {}  # the newest of each browser tab
+        self._looks: dict[str, Look] = {}  # the newest of each tab
 
     # Looking
 
@@ -49,17 +59,27 @@ class Desk:
 
     async def looking(self, id: str, shown: int, session: str) -> AsyncIterator[View]:
         """A conversation as it is, and its newest answer as it grows."""
-        look = self._looks[session] = object()
+        look, earlier = Look(), self._looks.get(session)
+        self._looks[session] = look
+        try:
+            if earlier is not None:  # else its last words could arrive after our first
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(earlier.ended.wait(), HANDOVER)
+            async for view in self._views(id, shown):
+                if self._looks.get(session) is not look:
+                    return
+                yield view
+        finally:
+            look.ended.set()
+
+    async def _views(self, id: str, shown: int) -> AsyncIterator[View]:
         view, newest = await asyncio.to_thread(self.view, id, shown)
         yield view
-        if newest is None or newest.status != WRITING:
-            return
-        async for grown in self._growing(newest):
-            if self._looks.get(session) is not look:
-                return
-            yield gr.skip(), grown, gr.skip()
-        view, _ = await asyncio.to_thread(self.view, id, shown)
-        yield view
+        if newest is not None and newest.status == WRITING:
+            async for grown in self._growing(newest):
+                yield gr.skip(), grown, gr.skip()
+            view, _ = await asyncio.to_thread(self.view, id, shown)
+            yield view
 
     async def _growing(self, turn: Turn) -> AsyncIterator[str]:
         """Renderings of an answer until it is finished."""
@@ -98,8 +118,9 @@ def commands(desk: Desk) -> list:
         """Store a question and begin its answer; without a conversation, start one."""
         try:
             clips = [desk.store.clip(str(c["digest"]), str(c["name"])) for c in said["clips"]]
+            parts = chat.question(said["text"], clips)
             id = said["conversation"] or desk.store.start().id
-            desk.talks.start(id, Sampling(), lambda: chat.ask(desk.store, id, said["text"], clips))
+            desk.talks.start(id, parts, Sampling())
         except (EarshotError, Gone) as error:
             return {"sentence": str(error)}
         return {"conversation": id}

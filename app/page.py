@@ -17,6 +17,7 @@ from model.errors import EarshotError  # noqa: E402
 from sessions.store import Store  # noqa: E402
 
 LOOKS = 200  # pages that may wait for a view; answers wait in Talks, not here
+BARE = {"apply_default_css": False, "js_on_load": None}
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 
 
@@ -28,15 +29,15 @@ def build(engine: Engine, store: Store, talks: Talks | None = None) -> gr.Blocks
     desk = Desk(engine, store, talks or Talks(engine, store))
     start = "earshot.start(element, server, about => trigger('look', about))"
     with gr.Blocks(title="Earshot", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(theme.asset("sidebar.html"), elem_id="brand", js_on_load=None)
-        listed = gr.HTML(elem_id="list", js_on_load=None)
-        gr.HTML(render.bar(engine.about), elem_id="bar", js_on_load=None)
-        shown = gr.HTML(elem_id="shown", js_on_load=None)
-        newest = gr.HTML(elem_id="newest", js_on_load=None)
+        gr.HTML(theme.asset("sidebar.html"), elem_id="brand", **BARE)
+        listed = gr.HTML(elem_id="list", **BARE)
+        gr.HTML(render.bar(engine.about), elem_id="bar", **BARE)
+        shown = gr.HTML(elem_id="shown", **BARE)
+        newest = gr.HTML(elem_id="newest", **BARE)
         composer = gr.HTML(
             theme.asset("composer.html"),
             elem_id="composer",
-            js_on_load=start,
+            **BARE | {"js_on_load": start},
             server_functions=commands(desk),
         )
 
@@ -72,7 +73,6 @@ def serve(
                 max_file_size="1mb",  # of Gradio's own upload, which the page does not use
                 favicon_path=theme.LOGO,
                 theme=theme.theme(),
-                css=theme.asset("earshot.css"),
                 head=theme.head(),
                 app_kwargs={"routes": web.routes(store), "middleware": web.middleware(host)},
             )

@@ -35,16 +35,21 @@ EXAMPLES = (
 )
 
 # Raw HTML stays text, and a picture becomes a link: an answer can run and load nothing.
-_markdown = MarkdownIt("js-default", {"html": False, "breaks": True}).disable("image")
+_markdown = MarkdownIt("js-default", {"html": False, "breaks": True})
+AWAY = 'target="_blank" rel="noopener noreferrer nofollow"'
 
 
-def _link_open(self, tokens, i, options, env):
-    tokens[i].attrSet("target", "_blank")
-    tokens[i].attrSet("rel", "noopener noreferrer nofollow")
-    return self.renderToken(tokens, i, options, env)
+def _link(self, tokens, i, options, env):
+    return f'<a href="{escape(tokens[i].attrs["href"])}" {AWAY}>'
 
 
-_markdown.add_render_rule("link_open", _link_open)
+def _picture(self, tokens, i, options, env):
+    name = escape(tokens[i].content or "picture")
+    return f'<a href="{escape(tokens[i].attrs["src"])}" {AWAY}>{name}</a>'
+
+
+_markdown.add_render_rule("link_open", _link)
+_markdown.add_render_rule("image", _picture)
 
 
 def words(text: str) -> str:

@@ -7,14 +7,14 @@ an answer here goes on, and any page may look at it.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
 from app import chat
 from model.engine import Engine
 from model.messages import Sampling
-from sessions.records import STOPPED, Turn
+from sessions.records import STOPPED, Part, Turn
 from sessions.store import Store
 
 WAITING = 16  # questions that may wait for their answer
@@ -44,9 +44,9 @@ class Talks:
         self._live: dict[str, tuple[Talk, Future]] = {}  # by conversation, oldest first
         self._lock = threading.Lock()
 
-    def start(self, conversation: str, sampling: Sampling, question: Callable[[], object]) -> Talk:
-        """Store a question, by calling `question`, and answer it. Refuses, storing nothing, when
-        the conversation is being answered or too many wait."""
+    def start(self, conversation: str, parts: Iterable[Part], sampling: Sampling) -> Talk:
+        """Store a question and begin its answer. Refuses, storing nothing, when the conversation
+        is being answered or too many wait."""
         with self._lock:
             if conversation in self._live:
                 raise chat.Refused("This answer is not finished: wait for it, or stop it first.")
@@ -54,7 +54,7 @@ class Talks:
                 raise chat.Refused(
                     f"{self._waiting} questions are waiting already: send this one in a minute."
                 )
-            question()
+            self._store.ask(conversation, parts)
             turn = chat.begin(self._engine, self._store, conversation, sampling)
             talk = Talk(turn)
             self._live[conversation] = talk, self._worker.submit(self._run, talk)

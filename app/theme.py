@@ -23,5 +23,11 @@ def asset(name: str) -> str:
 
 
 def head() -> str:
-    """The page's own script, in the page: it works before any other request does."""
-    return f'<meta name="theme-color" content="#1f6f62"><script>{asset("earshot.js")}</script>'
+    """Our style and script, in the page itself: there before any other request is answered.
+
+    Not `css=`: Gradio puts its own class before every selector there, and so loses `:root` and
+    `body` inside a media query.
+    """
+    colour = '<meta name="theme-color" content="#1f6f62">'
+    style, script = asset("earshot.css"), asset("earshot.js")
+    return f"{colour}<style>{style}</style><script>{script}</script>"

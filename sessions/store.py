@@ -63,6 +63,7 @@ class Store:
         with self._writing() as db:
             self._settle(db)
             self._forget_unused(db, time.time() - UNSENT_SECONDS)
+            self._forget_unsaid(db, time.time() - UNSENT_SECONDS)
 
     def close(self) -> None:
         self._presence.close()
@@ -230,6 +231,14 @@ class Store:
                 "update turns set status = ? where status = ? and writer = ?",
                 [INTERRUPTED, WRITING, writer],
             )
+
+    def _forget_unsaid(self, db, before: float) -> None:
+        """Remove conversations in which nothing was ever asked."""
+        db.execute(
+            "delete from conversations where created <= ?"
+            " and not exists (select 1 from turns where conversation = conversations.id)",
+            [before],
+        )
 
     def _forget_unused(self, db, before: float, among: Sequence[str] | None = None) -> None:
         """Remove clips that no turn uses: those created before a time, among some or all.

@@ -60,7 +60,7 @@ def wav(clip, tmp_path):
 
 
 def answered(engine, store, recall, id, text, clips=()):
-    chat.ask(store, id, text, clips)
+    store.ask(id, chat.question(text, clips))
     turn = chat.begin(engine, store, id, Sampling())
     said = list(chat.answer(engine, store, turn, recall))
     return said, store.turns(id)[-1]
@@ -76,7 +76,7 @@ def test_an_answer_streams_and_is_stored(store, recall):
 
 def test_stopping_keeps_what_was_said_and_frees_the_engine(store, recall):
     id, engine = store.start().id, Scripted("one", " two", " three")
-    chat.ask(store, id, "count")
+    store.ask(id, ("count",))
     turn = chat.begin(engine, store, id, Sampling())
     words = chat.answer(engine, store, turn, recall)
     assert [next(words) for _ in range(3)] == ["", "one", "one two"]
@@ -165,14 +165,14 @@ def test_what_was_not_heard_is_stored(store, recall):
     assert turn.unheard == (records.Unheard("d" * 32, 30.0, 130.0),)
 
 
-def test_nothing_is_not_a_question(store):
+def test_nothing_is_not_a_question():
     with pytest.raises(chat.Refused, match="attach a recording"):
-        chat.ask(store, store.start().id, "  \n")
+        chat.question("  \n")
 
 
 def start(talks, store, text):
     id = store.start().id
-    return talks.start(id, Sampling(), lambda: chat.ask(store, id, text))
+    return talks.start(id, (text,), Sampling())
 
 
 @pytest.fixture
@@ -209,16 +209,17 @@ def test_too_many_questions_are_refused_and_not_stored(talks, store):
         start(talks, store, "word " * 500)
     id = store.start().id
     with pytest.raises(chat.Refused, match="2 questions are waiting"):
-        talks.start(id, Sampling(), lambda: chat.ask(store, id, "one more"))
+        talks.start(id, ("one more",), Sampling())
     assert store.turns(id) == []
 
 
 def test_a_conversation_is_answered_once_at_a_time(talks, store):
     talk = start(talks, store, "word " * 500)
     with pytest.raises(chat.Refused, match="stop it first"):
-        talks.start(talk.turn.conversation, Sampling(), lambda: pytest.fail("asked"))
+        talks.start(talk.turn.conversation, ("and?",), Sampling())
+    assert len(store.turns(talk.turn.conversation)) == 2
 
 
 def test_a_deleted_conversation_takes_no_question(talks, store):
     with pytest.raises(Gone, match="deleted"):
-        talks.start("0" * 32, Sampling(), lambda: chat.ask(store, "0" * 32, "hello?"))
+        talks.start("0" * 32, ("hello?",), Sampling())

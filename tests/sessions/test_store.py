@@ -3,6 +3,7 @@
 import multiprocessing
 import sqlite3
 import threading
+import time
 
 import pytest
 from sqlite_utils import Database
@@ -162,6 +163,16 @@ def test_a_clip_that_was_never_sent_goes_after_a_day(tmp_path, monkeypatch):
         store.clip(DOG, "dog.wav")
 
 
+def test_a_conversation_in_which_nothing_was_asked_goes_after_a_day(tmp_path, monkeypatch):
+    with Store(tmp_path) as store:
+        id, used = store.start().id, store.start().id
+        store.ask(used, ("hello",))
+    monkeypatch.setattr("sessions.store.UNSENT_SECONDS", -1)
+    with Store(tmp_path) as store, pytest.raises(Gone):
+        assert store.conversation(used)
+        store.conversation(id)
+
+
 def test_a_file_without_a_row_goes_at_the_next_start(tmp_path):
     with Store(tmp_path) as store:
         store.clips.write(CAT, b"left by a crash")
@@ -226,11 +237,14 @@ def test_two_processes_may_open_a_new_folder_together(tmp_path):
 
 @pytest.mark.parametrize("start", [m.name for m in migration._migrations])
 def test_every_earlier_schema_grows_into_this_one(tmp_path, start):
-    db = Database(tmp_path / "earshot.db")
+    db, now = Database(tmp_path / "earshot.db"), time.time()
     migration.apply(db, stop_before=start)
     if "conversations" in db.table_names():
-        old = {"id": "old", "title": "kept", "system": "", "created": 1.0, "updated": 1.0}
+        old = {"id": "old", "title": "kept", "system": "", "created": now, "updated": now}
         db["conversations"].insert(old)
+    if "turns" in db.table_names():
+        turn = {"conversation": "old", "role": "user", "status": DONE, "created": now}
+        db["turns"].insert(turn | {"updated": now})
     db.close()
     with Store(tmp_path) as store:
         if start != "m001_conversations":
