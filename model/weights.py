@@ -40,9 +40,8 @@ def installed(models: Path) -> list[str]:
 def fetch(name: str, models: Path) -> Path:
     """Downloads a checkpoint from the hub into `models`, with the hub's own progress bars; what is
     there already is kept. Raises NoWeights offline, NoRoom on a full disk."""
-    import httpx
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 
     if name not in HUB:
         raise NoWeights(f"{name!r} is none of the checkpoints known here: {', '.join(HUB)}.")
@@ -58,7 +57,7 @@ def fetch(name: str, models: Path) -> Path:
             local_dir=folder,
             allow_patterns=[f.rfilename for f in files],
         )
-    except (httpx.TransportError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HTTPError, LocalEntryNotFoundError, OSError) as error:
         if isinstance(error, OSError) and error.errno == 28:  # ENOSPC
             raise NoRoom("The disk is full. Make room and run the same command again.") from None
         raise NoWeights(
