@@ -3,6 +3,8 @@ page at home. Gradio's own file serving would copy each clip to a folder that no
 """
 
 import tempfile
+from pathlib import Path
+from typing import BinaryIO
 
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -72,9 +74,11 @@ def routes(store: Store, limits: Limits | None = None) -> list[Route]:
             return JSONResponse({"sentence": "Recordings are taken from the page only."}, 403)
         name = request.query_params.get("name", "recording")
         try:
-            with tempfile.NamedTemporaryFile() as file:
-                await _receive(request, file, name, limits.size)
-                clip = await run_in_threadpool(chat.take_in, store, file.name, name)
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, "recording")
+                with path.open("wb") as file:
+                    await _receive(request, file, name, limits.size)
+                clip = await run_in_threadpool(chat.take_in, store, path, name)
         except EarshotError as error:
             return JSONResponse({"sentence": str(error)}, 422)
         return JSONResponse({"digest": clip.digest, "name": clip.name, "seconds": clip.seconds})
@@ -92,11 +96,10 @@ def routes(store: Store, limits: Limits | None = None) -> list[Route]:
     ]
 
 
-async def _receive(request: Request, file, name: str, size: int) -> None:
+async def _receive(request: Request, file: BinaryIO, name: str, size: int) -> None:
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
         if received > size:
             raise TooLarge(f"{name} is larger than {size / 1e6:,.0f} MB: cut it into parts.")
         file.write(chunk)
-    file.flush()
