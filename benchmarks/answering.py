@@ -101,17 +101,13 @@ def main() -> None:
     cli.add_argument("--model", default=weights.DEFAULT, metavar="NAME|DIR")
     cli.add_argument("--full-shape", action="store_true", help="random weights, 8.4 B at 4 bits")
     cli.add_argument("--bits", type=int, choices=[4, 8, 16], help="default: what suits the device")
-    cli.add_argument("--vocabulary", type=Path, help="qwen.tiktoken, for --full-shape")
     cli.add_argument("--tokens", type=int, default=128, help="default: %(default)s")
     cli.add_argument("--runs", type=int, default=3, help="default: %(default)s")
     args = cli.parse_args()
-    if args.full_shape and args.vocabulary is None:
-        cli.error("--full-shape needs --vocabulary qwen.tiktoken (of any Qwen checkpoint)")
     if args.full_shape:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             synthetic.write(folder, synthetic.FULL)
-            (folder / "qwen.tiktoken").write_bytes(args.vocabulary.read_bytes())
             engine = LocalEngine.open(folder, bits=args.bits or 4)
     else:
         folder = weights.find(args.model, Path(default_folder()) / "models")

@@ -1,10 +1,14 @@
 """Official-looking checkpoints with random weights, of any size: what benchmarks and tests load."""
 
 import json
+from base64 import b64encode
+from itertools import islice, product
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+
+from model.spec import N_RANKS
 
 FULL = {  # the published sizes of Qwen-Audio(-Chat)
     "hidden_size": 4096,
@@ -105,8 +109,9 @@ def official_shapes(sizes: dict) -> dict[str, tuple[int, ...]]:
 
 
 def write(folder: Path, sizes: dict, *, shard_bytes: int = 2 << 30) -> int:
-    """Writes config, shards and index; returns the number of weights."""
+    """Writes config, vocabulary, shards and index; returns the number of weights."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_vocabulary(folder)
     (folder / "config.json").write_text(json.dumps(official_config(sizes)))
     torch.manual_seed(0)
     grain = (torch.randn(1 << 22) * 0.02).bfloat16()  # drawn once: billions of draws take minutes
@@ -130,6 +135,15 @@ def write(folder: Path, sizes: dict, *, shard_bytes: int = 2 << 30) -> int:
         json.dumps({"metadata": {"total_size": 2 * total}, "weight_map": index})
     )
     return total
+
+
+def write_vocabulary(folder: Path) -> None:
+    """A `qwen.tiktoken` of the right size: all bytes, then pairs and triples of them."""
+    words = [bytes([byte]) for byte in range(256)]
+    words += [bytes(pair) for pair in product(range(256), repeat=2)]
+    words += [bytes(three) for three in islice(product(range(256), repeat=3), N_RANKS - len(words))]
+    lines = (f"{b64encode(word).decode()} {rank}\n" for rank, word in enumerate(words))
+    (folder / "qwen.tiktoken").write_text("".join(lines))
 
 
 def _filled(grain: torch.Tensor, shape: tuple[int, ...], name: str) -> torch.Tensor:

@@ -1,0 +1,117 @@
+"""`python -m benchmarks.report [ROW …]`: runs the benchmarks, writes the README's table of figures.
+
+What was measured is kept in benchmarks/results.json, so that one row can be measured again alone.
+`--only-write` measures nothing. `parity` needs a folder of fixtures: `--parity DIR`.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results.json"
+BEGIN, END = "<!-- figures: python -m benchmarks.report -->", "<!-- end of figures -->"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what it says, and the command whose last line is its figures."""
+
+    what: str
+    command: str
+    says: str  # filled from the figures
+
+
+ROWS = {
+    "parity": Row(
+        "the original's numbers in float32: largest difference of logits, of audio vectors",
+        "python -m model.parity DIR",
+        "{worst_logit_diff:.1e}, {worst_feature_diff:.1e}; {greedy_mismatches} of {cases} answers "
+        "differ ({alone_greedy_mismatches} with each clip encoded alone)",
+    ),
+    "turns": Row(
+        "prompt read anew in turn {turn} of a talk about four clips",
+        "python -m benchmarks.turns",
+        "{prefilled} of {prompt} positions, {share:.1%}",
+    ),
+    "decoding": Row(
+        "a {audio_minutes:g}-minute mp3 decoded, beside the ffmpeg program",
+        "python -m benchmarks.decoding",
+        "{ratio:.2f} × its time, peak memory {peak_rss_mb} MB, first 30 s in {ours_first_30_s:.2f} s",
+    ),
+    "full_shape": Row(
+        "8.4 B official weights loaded on a CPU and quantised to 4 bits meanwhile",
+        "python -m benchmarks.full_shape",
+        "peak memory {quantise[peak_gb]} GB in {quantise[load_s]:.0f} s; from the saved form "
+        "{reload[peak_gb]} GB in {reload[load_s]:.0f} s",
+    ),
+    "answering": Row(
+        "{model} on {device}: first token after a 10 s clip; speed",
+        "python -m benchmarks.answering",
+        "{first_token_s:.2f} s; {tokens_per_s:.0f} tokens a second",
+    ),
+}
+
+
+def measure(row: Row, parity: Path | None) -> dict:
+    """Runs the row's command and returns the JSON of its last line."""
+    words = row.command.replace("DIR", str(parity)).split()
+    words[0] = sys.executable
+    done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table(results: dict) -> str:
+    """The table in Markdown, of the rows that were measured."""
+    lines = ["| what | figure | command |", "|---|---|---|"]
+    for name, row in ROWS.items():
+        if name in results:
+            figures = results[name]
+            what, says = row.what.format(**figures), row.says.format(**figures)
+            lines.append(f"| {what} | {says} | `{row.command}` |")
+    return "\n".join(lines)
+
+
+def written(readme: str, results: dict) -> str:
+    """The README with its table made anew."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table(results)}\n\nTaken on: {results['machine']}.\n{END}{after}"
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__)
+    cli.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(ROWS)}; default: all")
+    cli.add_argument("--parity", type=Path, metavar="DIR", help="the fixtures for the row parity")
+    cli.add_argument("--only-write", action="store_true", help="measure nothing")
+    args = cli.parse_args()
+    if unknown := set(args.rows) - set(ROWS):
+        cli.error(f"no such row: {', '.join(sorted(unknown))}")
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for name in [] if args.only_write else args.rows or ROWS:
+        if name == "parity" and args.parity is None:
+            print("parity: left as it is, no --parity DIR")
+            continue
+        print(name, flush=True)
+        results[name] = measure(ROWS[name], args.parity)
+        results["machine"] = _machine()
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    readme = ROOT / "README.md"
+    readme.write_text(written(readme.read_text(encoding="utf-8"), results), encoding="utf-8")
+
+
+def _machine() -> str:
+    import psutil
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    cores = psutil.cpu_count(logical=False) or psutil.cpu_count()
+    return f"{cores} cores ({platform.machine()}), {gpu}, PyTorch {torch.__version__}"
+
+
+if __name__ == "__main__":
+    main()

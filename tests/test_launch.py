@@ -1,0 +1,108 @@
+"""The command line, as words and as a program."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import launch
+from model.audio import export
+from model.machine import PACKAGED
+from tests.model.conftest import noise
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    from model.audio import ffmpeg
+
+    folder = tmp_path_factory.mktemp("sounds")
+    for kind in ("wav", "mp3"):
+        export(noise(1.5), folder / f"talk.{kind}", kind)
+    picture = ["-f", "lavfi", "-i", "color=size=64x64:duration=1.5"]
+    command = [ffmpeg(), "-v", "error", *picture, "-i", folder / "talk.wav", "-shortest"]
+    subprocess.run([*command, folder / "film.mp4"], check=True)
+    (folder / "notes.wav").write_text("Dear diary, " * 40)
+    (folder / "empty.wav").touch()
+    return folder
+
+
+def ask(capsys, *words):
+    """(exit status, what was printed, what was said on standard error)."""
+    status = launch.main(["ask", "--model", "parrot", *map(str, words)])
+    printed = capsys.readouterr()
+    return status, printed.out.strip(), printed.err.strip()
+
+
+@pytest.mark.parametrize("name", ["talk.wav", "talk.mp3", "film.mp4"])
+def test_ask_hears_sound_and_film(capsys, sounds, name):
+    status, out, _ = ask(capsys, sounds / name, "what is it?")
+    assert (status, out) == (0, "[heard 1.5 s] what is it?")
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("notes.wav", "text"),
+        ("empty.wav", "empty"),
+        ("nowhere.wav", "There is no file nowhere.wav"),
+    ],
+)
+def test_ask_says_what_is_wrong_with_a_file(capsys, sounds, name, said):
+    status, out, err = ask(capsys, sounds / name, "what is it?")
+    assert (status, out) == (1, "")
+    assert said in err and str(sounds) not in err and "Traceback" not in err
+
+
+def test_ask_takes_several_clips_and_none(capsys, sounds):
+    heard = "[heard 1.5 s] [heard 1.5 s] which?"
+    assert ask(capsys, sounds / "talk.wav", sounds / "talk.mp3", "which?")[:2] == (0, heard)
+    assert ask(capsys, "hello there")[:2] == (0, "hello there")
+
+
+def test_ask_reads_standard_input(sounds):
+    command = [sys.executable, "launch.py", "ask", "--model", "parrot", "-", "what?"]
+    with (sounds / "talk.mp3").open("rb") as sound:
+        done = subprocess.run(command, cwd=ROOT, stdin=sound, capture_output=True, text=True)
+    assert done.stdout == "[heard 1.5 s] what?\n", done.stderr
+    done = subprocess.run(command, cwd=ROOT, input="", capture_output=True, text=True)
+    assert done.returncode == 1 and "Nothing came in" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["ask", "--temperature", "9", "x"], "temperature lies between 0 and 5"),
+        (["ask", "--max-tokens", "0", "x"], "max_tokens is a count"),
+        (["ask", "--task", "sing", "x"], "invalid choice: 'sing'"),
+        (["ask", "launch.py"], "Add a question"),
+        (["--bits", "5"], "invalid choice: '5'"),
+        (["dance"], "unrecognized arguments: dance"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_the_rule(capsys, words, said):
+    with pytest.raises(SystemExit) as refused:
+        launch.parse(words)
+    assert refused.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_without_a_command_it_is_the_page():
+    words = launch.parse(["--port", "9000"])
+    assert (words.command, words.model, words.host) == ("ui", "earshot-mini", "127.0.0.1")
+
+
+def test_a_model_that_is_not_here_is_a_sentence(capsys, tmp_path):
+    where = ["--model", "qwen-audio-chat", "--data", str(tmp_path)]
+    assert launch.main(["ask", *where, "hello"]) == 1
+    assert "launch.py download qwen-audio-chat" in capsys.readouterr().err
+
+
+@pytest.mark.mini
+@pytest.mark.skipif(not (PACKAGED / "config.json").exists(), reason="no weights in assets")
+def test_info_tells_of_the_packaged_model(capsys):
+    assert launch.main(["info"]) == 0
+    told = capsys.readouterr().out
+    assert "Earshot-mini" in told and "4 bits" in told and "Licence" in told
