@@ -11,7 +11,6 @@ from app import chat, render
 from app.talks import Talks
 from model.engine import Engine
 from model.errors import EarshotError
-from model.messages import Sampling
 from sessions.records import WRITING, Turn
 from sessions.store import Gone, Store
 
@@ -120,7 +119,7 @@ def commands(desk: Desk) -> list:
             clips = [desk.store.clip(str(c["digest"]), str(c["name"])) for c in said["clips"]]
             parts = chat.question(said["text"], clips)
             id = said["conversation"] or desk.store.start().id
-            desk.talks.start(id, parts, Sampling())
+            desk.talks.start(id, parts, desk.about.sampling)
         except (EarshotError, Gone) as error:
             return {"sentence": str(error)}
         return {"conversation": id}

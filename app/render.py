@@ -28,12 +28,6 @@ ENDINGS = {
     LENGTH: "This is as long as one answer may be.",
     INTERRUPTED: "Interrupted: Earshot was closed in the middle of this answer.",
 }
-EXAMPLES = (
-    "Write down what is said.",
-    "What sounds do you hear, and in what order?",
-    "Who is speaking, and in what mood?",
-)
-
 # Raw HTML stays text, and a picture becomes a link: an answer can run and load nothing.
 _markdown = MarkdownIt("js-default", {"html": False, "breaks": True})
 AWAY = 'target="_blank" rel="noopener noreferrer nofollow"'
@@ -151,7 +145,10 @@ def conversation(id: str, turns: Sequence[Turn]) -> str:
 def empty(about: About, notice: str = "") -> str:
     """Before the first question: what this is, honestly, and what one may ask."""
     told = f'<p class="note" role="status">{escape(notice)}</p>' if notice else ""
-    asks = "".join(f'<button type="button" class="example">{escape(q)}</button>' for q in EXAMPLES)
+    asks = "".join(
+        f'<button type="button" class="example">{escape(asked)}</button>'
+        for asked in about.questions
+    )
     return (
         f'<div class="turns empty" data-conversation="">{told}<h2>What would you like to hear '
         "about?</h2><p>Record something, or drop a file here, and ask. "

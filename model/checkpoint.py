@@ -155,6 +155,11 @@ def _translate(official: dict, chats: bool = True) -> QwenAudioConfig:
         title="Qwen-Audio-Chat" if chats else "Qwen-Audio",
         licence="Tongyi Qianwen licence",
         note="Knows speech, sounds and music in eight languages; can mishear and make things up.",
+        questions=(
+            "Write down what is said.",
+            "What sounds do you hear, and in what order?",
+            "Who is speaking, and in what mood?",
+        ),
     )
 
 

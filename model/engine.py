@@ -24,6 +24,7 @@ class About:
     licence: str
     note: str = ""  # an honest sentence on what it can and cannot do
     sampling: Sampling = Sampling()  # what suits it, where nobody chose
+    questions: tuple[str, ...] = ("What do you hear?",)  # what one may well ask it first
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ class LocalEngine:
             licence=config.licence,
             note=config.note,
             sampling=checkpoint.read_sampling(folder),
+            questions=tuple(config.questions),
         )
         return cls(model, tokens, about, budget=min(free_bytes(where.device) // 3, 4 << 30))
 

@@ -44,6 +44,7 @@ class QwenAudioConfig(PreTrainedConfig):
     title: str = ""  # what people call this model
     licence: str = ""
     note: str = ""  # one honest sentence on what it can and cannot do
+    questions: list[str] | tuple[str, ...] = ("What do you hear?",)  # good ones to begin with
 
     def __post_init__(self, **kwargs):
         if not isinstance(self.text_config, PreTrainedConfig):

@@ -133,7 +133,7 @@ def copy_without(official, folder, dropped):
         if file.suffix == ".safetensors":
             tensors = {k: v for k, v in load_file(file).items() if k != dropped}
             save_file(tensors, folder / file.name)
-        else:
+        elif file.suffix == ".json":
             raw = json.loads(file.read_text())
             raw.get("weight_map", {}).pop(dropped, None)
             (folder / file.name).write_text(json.dumps(raw))
