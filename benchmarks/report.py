@@ -41,7 +41,8 @@ ROWS = {
     "decoding": Row(
         "a {audio_minutes:g}-minute mp3 decoded, beside the ffmpeg program",
         "python -m benchmarks.decoding",
-        "{ratio:.2f} × its time, peak memory {peak_rss_mb} MB, first 30 s in {ours_first_30_s:.2f} s",
+        "{ratio:.2f} × its time, peak memory {peak_rss_mb} MB; first 30 s in "
+        "{ours_first_30_s:.2f} s",
     ),
     "full_shape": Row(
         "8.4 B official weights loaded on a CPU and quantised to 4 bits meanwhile",
