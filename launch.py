@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -11,7 +12,7 @@ from model.errors import EarshotError, Empty
 from model.messages import Message, Sampling
 from model.tasks import TASKS
 
-COMMANDS = ("ui", "ask", "doctor", "download", "info")
+COMMANDS = ("ui", "ask", "doctor", "download", "info", "evaluate")
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -72,6 +73,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         default="16",
         help="4 also writes the 4-bit form, as NAME-4bit, which starts in seconds",
     )
+    evaluate = commands.add_parser(
+        "evaluate", parents=[which, where], help="how often a model is right about recordings"
+    )
+    evaluate.add_argument("--manifest", type=Path, required=True, help="JSON lines: audio, text …")
+    evaluate.add_argument("--root", type=Path, help="where its paths begin; default: its folder")
+    evaluate.add_argument("--split", help="only the lines of this split")
+    evaluate.add_argument("--items", type=Path, metavar="FILE", help="where each answer is written")
     words = cli.parse_args(argv)
     try:
         Sampling(**_chosen(words))
@@ -198,6 +206,21 @@ def run_download(words: argparse.Namespace) -> None:
     print(f"{name} is in {folder}. Talk to it: python launch.py --model {name}")
 
 
+def run_evaluate(words: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
+    from model.evaluation import loop, manifest
+
+    items = manifest.read(words.manifest, root=words.root, split=words.split)
+    name = words.manifest.name.removesuffix(".gz").removesuffix(".jsonl")
+    written = words.items or Path(f"{name}-{Path(words.model).name}.answers.jsonl")
+    with contextlib.closing(open_engine(words)) as engine, _Bar("Asking", unit="clips") as bar:
+        found = loop.run(engine, items, written, bar)
+    print(loop.as_table(found))
+    print(f"Each answer is in {written}.")
+    print(json.dumps({"model": engine.about.name, "scores": [asdict(one) for one in found]}))
+
+
 def open_engine(words: argparse.Namespace):
     """The engine that --model, --bits and --device ask for, with a progress bar while it loads."""
     from model.engine import Parrot
@@ -219,13 +242,13 @@ def open_engine(words: argparse.Namespace):
 
 
 class _Bar:
-    """A progress bar in bytes on standard error, where a person looks."""
+    """A progress bar on standard error, where a person looks."""
 
-    def __init__(self, label: str):
+    def __init__(self, label: str, unit: str = "B"):
         from tqdm import tqdm
 
         shown = sys.stderr.isatty()
-        self.bar = tqdm(desc=label, unit="B", unit_scale=True, disable=not shown, leave=False)
+        self.bar = tqdm(desc=label, unit=unit, unit_scale=True, disable=not shown, leave=False)
 
     def __call__(self, done: int, total: int) -> None:
         self.bar.total = total
@@ -258,6 +281,7 @@ RUN = {
     "doctor": run_doctor,
     "info": run_info,
     "download": run_download,
+    "evaluate": run_evaluate,
 }
 
 if __name__ == "__main__":

@@ -68,6 +68,9 @@ def compress(layer: nn.Module, weight: torch.Tensor, device: torch.device) -> nn
 
 def adopt(layer: nn.Module, packed: torch.Tensor, stats: dict, device: torch.device):
     """A weight saved in 4 bits -> the parameter for a 4-bit `layer`. `stats` as saved beside it."""
+    # copied: what was read is a view of the file, and would go on being read from it
+    packed = packed.to(device, copy=True)
+    stats = {name: part.to(device, copy=True) for name, part in stats.items()}
     return library().nn.Params4bit.from_prequantized(packed, stats, device=device, module=layer)
 
 

@@ -1,0 +1,56 @@
+"""Recordings with what is true of them, as JSON lines. Reads no sound.
+
+A line has `audio` (a path from the manifest's folder or from `root`), `text` (what is true), and
+may have `task`, `language`, `question`, `split`, `speaker`, `duration` and more, which is kept.
+"""
+
+import gzip
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.errors import EarshotError
+
+
+class BadManifest(EarshotError):
+    """A manifest that cannot be used, with the line that is wrong."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording and what is true of it."""
+
+    audio: Path
+    text: str
+    task: str = "asr"
+    question: str = ""  # empty: the task's own
+    told: dict = field(default_factory=dict)  # the whole line
+
+
+def read(file: Path, *, root: Path | None = None, split: str | None = None) -> list[Item]:
+    """The items of a manifest (.jsonl, or .jsonl.gz), of one split if given."""
+    opened = gzip.open if file.suffix == ".gz" else open
+    items = []
+    try:
+        with opened(file, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    items.append(_item(line, number, file, root or file.parent))
+    except OSError as error:
+        raise BadManifest(f"{file.name} cannot be read: {error.strerror or error}.") from None
+    items = [item for item in items if split is None or item.told.get("split") == split]
+    if not items:
+        which = f" of the split {split!r}" if split else ""
+        raise BadManifest(f"{file.name} holds no recording{which}.")
+    return items
+
+
+def _item(line: str, number: int, file: Path, root: Path) -> Item:
+    try:
+        told = json.loads(line)
+        audio, text = told["audio"], told["text"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadManifest(
+            f'{file.name}, line {number}: wanted a JSON object with "audio" and "text" ({error}).'
+        ) from None
+    return Item(root / audio, text, told.get("task", "asr"), told.get("question", ""), told)
