@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -109,6 +110,7 @@ def main(argv: list[str] | None = None) -> int:
 def run_ui(words: argparse.Namespace) -> None:
     from app.page import serve
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite end, as by Ctrl-C
     serve(
         open_engine(words),
         _data(words),

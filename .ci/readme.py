@@ -6,7 +6,6 @@ A test holds that no command of the README is missing here (tests/test_readme.py
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
@@ -70,8 +69,11 @@ def run(command: str, scratch: Path) -> None:
             with urllib.request.urlopen(address, timeout=60) as answer:
                 assert b"Earshot" in answer.read()
         finally:
-            it.send_signal(signal.SIGINT)
-            it.wait(60)
+            it.terminate()
+            try:
+                it.wait(30)
+            finally:
+                it.kill()
 
 
 def prepare(scratch: Path) -> None:
