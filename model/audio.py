@@ -32,6 +32,7 @@ SILENCE = 3  # largest 16-bit sample of a muted recording: -81 dBFS
 SLACK = 0.25, 0.01  # seconds and share by which headers of whole files are wrong (wma: 0.05 s)
 PATIENCE = 900  # seconds of processor time for one file; three hours of mp3 take about 12
 FORMATS = ("wav", "flac", "mp3", "ogg")  # that can be written
+HEADERLESS = {".g722": "g722", ".gsm": "gsm"}  # telephone sound, known by its name alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +148,9 @@ def _decode_file(file: IO[bytes], name: str, seconds: float | None, limits: Limi
     cut_short = _wav_ends_early(file, size)
     file.seek(0)
     chunks, log = _run(file, name, seconds, limits)
+    if not log.is_known and (kind := HEADERLESS.get(Path(name).suffix.lower())):
+        file.seek(0)
+        chunks, log = _run(file, name, seconds, limits, kind)
     n_samples = sum(map(len, chunks))
     if seconds is None or n_samples < int(seconds * SAMPLE_RATE):
         _refuse_damage(name, n_samples / SAMPLE_RATE, seconds, cut_short, log)
@@ -182,9 +186,11 @@ class _Log:
         return int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3])
 
 
-def _run(file, name, seconds, limits) -> tuple[list[np.ndarray], _Log]:
-    """Chunks (n,) int16 of mono sound at 16 kHz, as the program writes them, and its log."""
+def _run(file, name, seconds, limits, kind=None) -> tuple[list[np.ndarray], _Log]:
+    """Chunks (n,) int16 of mono sound at 16 kHz, as the program writes them, and its log. `kind` is
+    the format where the content does not tell."""
     command = [ffmpeg(), "-hide_banner", "-nostdin", "-nostats", "-timelimit", str(PATIENCE)]
+    command += [] if kind is None else ["-f", kind]
     command += ["-protocol_whitelist", "fd,pipe", "-i", "fd:", "-vn", "-sn", "-dn"]
     command += [] if seconds is None else ["-t", f"{seconds:.6f}"]
     command += ["-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE), "pipe:1"]

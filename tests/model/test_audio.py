@@ -91,6 +91,7 @@ FORMATS = {
     "x.caf": "",
     "x.au": "",
     "x.ac3": "",
+    "telephone.g722": "-ar 16000 -ac 1",
     "rate8k.wav": "-ar 8000",
     "rate192k.wav": "-ar 192000",
     "rate192k.flac": "-ar 192000",
