@@ -110,13 +110,13 @@ def decode(
 ) -> Iterator[int]:
     """At most `limit` token ids from the logits (1, vocabulary) of the prompt's last position,
     until one of `stop` (not given out). `past` holds every token given out but the last."""
-    step = _step(model, past, alpha, limit)
-    token = sampler(logits)
+    step, token = None, sampler(logits)
     for n in range(1, limit + 1):
         if token in stop:
             return
         yield token
         if n < limit:
+            step = step or _step(model, past, alpha, limit)  # after the first token: it takes time
             token = sampler(step(token))
 
 
