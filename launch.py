@@ -175,11 +175,11 @@ def run_info(words: argparse.Namespace) -> None:
 
     folder = weights.find(words.model, _models(words))
     config = checkpoint.read_config(folder)
-    n_text, n_other = checkpoint.count_weights(config)
-    where = place(_bits(words), words.device, n_text=n_text, n_other=n_other)
+    counts = checkpoint.count_weights(config)
+    where = place(counts, bits=_bits(words), device=words.device, quantise_head=words.quantise_head)
     size = sum(file.stat().st_size for file in checkpoint.shards(folder))
     stored = "4 bits" if checkpoint.is_prequantised(folder) else "16 bits"
-    print(f"{config.title or folder.name}: {(n_text + n_other) / 1e6:,.0f} M weights.")
+    print(f"{config.title or folder.name}: {counts.all / 1e6:,.0f} M weights.")
     print(f"On disk: {size / 1e9:.2f} GB, the language model in {stored}.")
     print(f"Here it would run on {where.device} with {where.bits} bits a weight.")
     print(

@@ -1,7 +1,7 @@
 """Folders of weights to models and back: official names, shards, 4 bit while reading.
 
 Each tensor is read, placed (or quantised) and let go before the next, so that the 16-bit model
-never exists in memory. Fetching from the hub is `model/download.py`.
+never exists in memory. Finding and fetching folders is `model/weights.py`.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from torch import nn
 from model import quantize
 from model.errors import NoWeights
 from model.messages import Sampling
-from model.placement import Placement
+from model.placement import Counts, Placement
 from model.qwen_audio import QwenAudio, QwenAudioConfig
 
 RENAMED = {  # official: ours, in the order of the forward pass; {N} is what (\d+) found
@@ -92,7 +92,10 @@ def read_config(folder: Path) -> QwenAudioConfig:
     if raw.get("model_type") == QwenAudioConfig.model_type:
         return QwenAudioConfig(**raw)
     if raw.get("model_type") == "qwen" and "audio" in raw:
-        return _translate(raw, chats=_generation(folder).get("chat_format") != "raw")
+        try:
+            return _translate(raw, chats=_generation(folder).get("chat_format") != "raw")
+        except KeyError as error:
+            raise NoWeights(f"{folder}/config.json lacks {error}: fetch it again.") from None
     raise NoWeights(
         f"{folder} holds a model of type {raw.get('model_type')!r}, which is not Qwen-Audio."
     )
@@ -223,15 +226,16 @@ def is_prequantised(folder: Path) -> bool:
     return any(".quant_state." in name for names in shards(folder).values() for name in names)
 
 
-def count_weights(config: QwenAudioConfig) -> tuple[int, int]:
-    """(weights in the linear layers of the language model, all others)."""
+def count_weights(config: QwenAudioConfig) -> Counts:
+    """How many weights there are, by what can become of them."""
     model = empty(config)
     text = sum(
         layer.weight.numel()
         for name, layer in model.named_modules()
         if isinstance(layer, nn.Linear) and name.startswith("llm.layers.")
     )
-    return text, sum(p.numel() for p in model.parameters()) - text
+    head = 0 if config.tie_word_embeddings else model.head.weight.numel()
+    return Counts(text, head, sum(p.numel() for p in model.parameters()) - text - head)
 
 
 def empty(config: QwenAudioConfig) -> QwenAudio:
@@ -315,7 +319,6 @@ def load(
     folder: Path,
     where: Placement,
     *,
-    quantise_head: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> QwenAudio:
     """The model in `folder`, official or ours, on `where.device` in `where.bits` bits.
@@ -327,7 +330,7 @@ def load(
     files = shards(folder)
     total, done = sum(file.stat().st_size for file in files), 0
     if where.bits < 16:
-        head = quantise_head and not config.tie_word_embeddings
+        head = where.quantise_head and not config.tie_word_embeddings
         quantize.swap_linears(model, where.bits, where.dtype, head=head)
     filling = _Filling(model, where, [name for names in files.values() for name in names])
     for name, tensor in _tensors(files):

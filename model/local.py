@@ -17,7 +17,7 @@ from model.messages import Message, Piece, Sampling
 from model.placement import free_bytes, place
 from model.prompt import Prompt, Renderer
 from model.qwen_audio import QwenAudio
-from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, TAGS
+from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, TAGS, WINDOW
 from model.tasks import TASKS
 from model.tokenizer import Tokenizer
 from model.turnstile import Turnstile
@@ -58,9 +58,9 @@ class LocalEngine:
         """
         config = checkpoint.read_config(folder)
         tokens = tokenizer.load(folder)
-        n_text, n_other = checkpoint.count_weights(config)
-        where = place(bits, device, n_text=n_text, n_other=n_other)
-        model = checkpoint.load(folder, where, quantise_head=quantise_head, progress=progress)
+        counts = checkpoint.count_weights(config)
+        where = place(counts, bits=bits, device=device, quantise_head=quantise_head)
+        model = checkpoint.load(folder, where, progress=progress)
         on = where.device.type
         if on == "cuda":
             on = f"cuda: {torch.cuda.get_device_name(where.device)}"
@@ -152,9 +152,11 @@ class LocalEngine:
         return prompt
 
     def _tagged(self, messages: Sequence[Message], task: str) -> Prompt:
-        clips = messages[-1].clips
-        if len(clips) != 1 or clips[0].seconds > 30:
-            raise DoesNotFit(f"The task {task!r} takes one recording of at most 30 s.")
+        clips = [clip for message in messages for clip in message.clips][-1:]
+        if not clips or clips[0].seconds > WINDOW / SAMPLE_RATE:
+            raise DoesNotFit(
+                f"The task {task!r} is about one recording of at most 30 s: attach one, or cut it."
+            )
         words = " ".join(part for part in messages[-1].parts if isinstance(part, str))
         return self.renderer.tagged(split(clips[0])[0], TASKS[task], words)
 

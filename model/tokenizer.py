@@ -57,8 +57,8 @@ class FileTokenizer:
 
     def encode(self, text: str, allowed: Collection[str] = ()) -> list[int]:
         """Text to ids; only names in `allowed` become control tokens."""
-        names = [re.escape(name) for name in allowed if name in self.control]
-        if not names or "<" not in text:
+        names = [re.escape(name) for name in allowed if name in self.control and name in text]
+        if not names:
             return self._tokenizer.encode(text, add_special_tokens=False).ids
         ids: list[int] = []
         for i, part in enumerate(re.split(f"({'|'.join(names)})", text)):

@@ -79,7 +79,7 @@ class Server:
 
     def close(self):
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(signal.SIGTERM)
             self.process.wait(20)
         self.process.stdout.close()
 

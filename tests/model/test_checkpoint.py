@@ -1,6 +1,7 @@
 """Official folders, 4-bit folders, and folders that are wrong."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from benchmarks import synthetic
 from model import checkpoint, quantize
 from model.errors import NoRoom, NoWeights
-from model.placement import Placement, place
+from model.placement import Counts, Placement, place
 
 CPU = torch.device("cpu")
 FULL = Placement(CPU, torch.float32, 32)
@@ -61,7 +62,7 @@ def test_every_official_name_has_a_place():
     assert sum(p.numel() for p in model.parameters()) == sum(
         torch.Size(shape).numel() for shape in names.values()
     )
-    assert sum(checkpoint.count_weights(config)) == pytest.approx(8.4e9, rel=0.01)
+    assert checkpoint.count_weights(config).all == pytest.approx(8.4e9, rel=0.01)
 
 
 def test_stacked_weights_are_taken_apart_in_order(official, whole):
@@ -78,7 +79,7 @@ def test_only_the_language_models_linear_layers_become_4_bit(official):
     small = {name for name, layer in model.named_modules() if quantize.is_quantised(layer)}
     assert len(small) == 7 * SIZES["num_hidden_layers"]
     assert all(name.startswith("llm.layers.") for name in small)
-    with_head = checkpoint.load(official, NF4, quantise_head=True)
+    with_head = checkpoint.load(official, replace(NF4, quantise_head=True))
     assert quantize.is_quantised(with_head.head)
 
 
@@ -181,8 +182,20 @@ def test_a_folder_that_is_no_checkpoint_says_so(tmp_path, config, said):
 
 def test_what_cannot_fit_is_refused_with_its_size():
     with pytest.raises(NoRoom, match="take about 200000.0 GB in 16 bits"):
-        place(16, "cpu", n_text=10**14, n_other=0)
+        place(Counts(10**14, 0, 0), bits=16, device="cpu")
 
 
 def test_a_small_model_on_a_cpu_is_unpacked():
-    assert place(None, "cpu", n_text=10**8, n_other=10**7).bits == 16
+    assert place(Counts(10**8, 0, 10**7), device="cpu").bits == 16
+
+
+@pytest.mark.parametrize("free, head", [(7.6e9, True), (11e9, False)])
+def test_on_a_small_card_the_head_is_quantised_too(monkeypatch, free, head):
+    full = checkpoint.count_weights(
+        checkpoint._translate(synthetic.official_config(synthetic.FULL))
+    )
+    monkeypatch.setattr("model.placement.free_bytes", lambda device: free)
+    assert place(full, bits=4, device="cpu").quantise_head is head
+    monkeypatch.setattr("model.placement.free_bytes", lambda device: 5e9)
+    with pytest.raises(NoRoom, match="take about 6.* GB in 4 bits and 5.0 GB are free"):
+        place(full, bits=4, device="cpu")
