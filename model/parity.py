@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import wave
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from model.messages import Clip, Sampling
 from model.placement import Placement
 from model.prompt import Prompt, Renderer
 from model.qwen_audio import QwenAudio
-from model.spec import END_OF_TEXT, IM_END, IM_START, TAGS, WINDOW
+from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, SYSTEM_PROMPT, TAGS, WINDOW
 from model.windows import Window
 
 TOLERANCE = 1e-4
@@ -36,10 +37,17 @@ def _parts(text: str, folder: Path) -> list[str | Window]:
         if i % 2 == 0:
             parts.append(piece)
             continue
-        with wave.open(str(folder / piece)) as sound:  # 16 kHz, 16 bit, mono
-            clip = Clip.of(np.frombuffer(sound.readframes(sound.getnframes()), "<i2"))
+        clip = _read(folder / piece)
         parts.append(Window(clip, 0, min(len(clip.samples), WINDOW)))  # it drops the rest
     return parts
+
+
+def _read(file: Path) -> Clip:
+    """A fixture as it is, however short or silent: 16 kHz, 16 bit, mono."""
+    with wave.open(str(file)) as sound:
+        form = (sound.getframerate(), sound.getsampwidth(), sound.getnchannels())
+        assert form == (SAMPLE_RATE, 2, 1), f"{file.name} has the form {form}"
+        return Clip.of(np.frombuffer(sound.readframes(sound.getnframes()), "<i2"))
 
 
 def render(case: dict, folder: Path, renderer: Renderer) -> Prompt:
@@ -48,7 +56,7 @@ def render(case: dict, folder: Path, renderer: Renderer) -> Prompt:
     if case["chat_format"] == "raw":
         renderer.sequence(prompt, _parts(case["query"], folder), TAGS)
         return prompt
-    turns = [("system", case["system"])]
+    turns = [("system", SYSTEM_PROMPT if case["system"] is None else case["system"])]
     for asked, answered in case["history"] or []:
         turns += [("user", asked), ("assistant", answered)]
     turns.append(("user", case["query"]))
@@ -99,30 +107,30 @@ def check(case: dict, folder: Path, model: QwenAudio, renderer: Renderer) -> dic
     theirs = torch.from_numpy(wanted["logits_argmax"]).long()
     behind = logits.max(-1).values - logits.gather(-1, theirs[:, None])[:, 0]
     row["id_mismatches"] += int((behind > 2 * TOLERANCE).any())  # nearer is a tie
-    generated = wanted["generated"].tolist()
-    tokens, tops = _greedy(model, prompt, together, case["new_tokens"], renderer)
+    stop = {renderer.tokenizer.control[name] for name in (END_OF_TEXT, IM_START, IM_END)}
+    generated = list(takewhile(lambda token: token not in stop, wanted["generated"].tolist()))
+    tokens, tops = _greedy(model, prompt, together, case["new_tokens"], stop)
     row["greedy_mismatches"] = int(tokens != generated)
     if tokens == generated:
-        row["logit_diff"] = max(row["logit_diff"], _worst(tops, wanted["step_top"]))
+        row["logit_diff"] = max(row["logit_diff"], _worst(tops, wanted["step_top"][: len(tokens)]))
     alone = spans(model, prompt.windows, together=False)
     row["alone_feature_diff"] = max(
         (_worst(a, b.numpy()) for a, b in zip(alone, together, strict=True)), default=0.0
     )
     row["alone_greedy_mismatches"] = int(
-        _greedy(model, prompt, alone, case["new_tokens"], renderer)[0] != generated
+        _greedy(model, prompt, alone, case["new_tokens"], stop)[0] != generated
     )
     return row
 
 
 def _greedy(
-    model: QwenAudio, prompt: Prompt, spans: list[torch.Tensor], limit: int, renderer: Renderer
+    model: QwenAudio, prompt: Prompt, spans: list[torch.Tensor], limit: int, stop: set[int]
 ) -> tuple[list[int], torch.Tensor]:
     """Greedy tokens by the engine's own path, with the four highest logits at each."""
     alpha = model.config.alpha(len(prompt))
     past = KeyValues(model.config.text_config.num_hidden_layers)
     sampler = _Watching(Sampling(max_tokens=limit, temperature=0), torch.device("cpu"))
     logits = read_chunk(model, _embeds(model, prompt, spans), past, alpha)
-    stop = {renderer.tokenizer.control[name] for name in (END_OF_TEXT, IM_START, IM_END)}
     tokens = list(decode(model, logits, past, alpha, sampler, stop, limit))
     return tokens, torch.stack(sampler.tops)[: len(tokens)]
 
