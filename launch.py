@@ -9,9 +9,11 @@ import signal
 import sys
 from pathlib import Path
 
-from model.errors import EarshotError, Empty
-from model.messages import Message, Sampling
-from model.tasks import TASKS
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see placement.share_cores
+
+from model.errors import EarshotError, Empty  # noqa: E402
+from model.messages import Message, Sampling  # noqa: E402
+from model.tasks import TASKS  # noqa: E402
 
 COMMANDS = ("ui", "ask", "doctor", "download", "info", "evaluate")
 

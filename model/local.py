@@ -14,7 +14,7 @@ from model.errors import DoesNotFit, NoRoom
 from model.generate import Sampler, decode, embed_rest, prefill
 from model.mel import log_mel, n_frames
 from model.messages import Message, Piece, Sampling
-from model.placement import free_bytes, place
+from model.placement import free_bytes, place, share_cores
 from model.prompt import Prompt, Renderer
 from model.qwen_audio import QwenAudio
 from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, TAGS, WINDOW
@@ -60,6 +60,8 @@ class LocalEngine:
         tokens = tokenizer.load(folder)
         counts = checkpoint.count_weights(config)
         where = place(counts, bits=bits, device=device, quantise_head=quantise_head)
+        if where.device.type == "cpu":
+            share_cores(counts)
         model = checkpoint.load(folder, where, progress=progress)
         on = where.device.type
         if on == "cuda":
