@@ -4,6 +4,7 @@ Each tensor is read, placed (or quantised) and let go before the next, so that t
 never exists in memory. Finding and fetching folders is `model/weights.py`.
 """
 
+import contextlib
 import ctypes
 import json
 import re
@@ -347,7 +348,8 @@ def load(
 def _give_back_freed_memory() -> None:
     # glibc keeps freed blocks: 0.9 GB after quantising was seen
     if sys.platform == "linux":
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        with contextlib.suppress(OSError, AttributeError):  # other C libraries have no such call
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def save(

@@ -173,7 +173,8 @@ class CapturedStep:
                 fixed_step(model, past, self.token, alpha)
             torch.cuda.current_stream(device).wait_stream(side)
             self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
+            # other threads may go on allocating while this one captures
+            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
                 self.logits = fixed_step(model, past, self.token, alpha)
         finally:
             self.at, past.at = past.at, None

@@ -57,7 +57,8 @@ def pick_device(wanted: str = "auto") -> torch.device:
 
 def cpu_has_bf16() -> bool:
     """Whether this processor multiplies bfloat16 natively; without it, emulation is slow."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # not in every PyTorch
+    return any(getattr(torch.cpu, name, lambda: False)() for name in asked)
 
 
 def share_cores(counts: Counts) -> None:
@@ -130,4 +131,7 @@ def place(
             f"{free_bytes(where) / 1e9:.1f} GB are free on {where}. Close other programs, or use "
             f"the smaller model that comes with Earshot.{smaller}"
         )
-    return Placement(where, torch.float32 if bits == 32 else dtype, bits, head)
+    if bits >= 16:
+        dtype = torch.float32 if bits == 32 else dtype
+        bits = dtype.itemsize * 8  # 32 also where the processor has no bfloat16
+    return Placement(where, dtype, bits, head)

@@ -186,7 +186,13 @@ def test_what_cannot_fit_is_refused_with_its_size():
 
 
 def test_a_small_model_on_a_cpu_is_unpacked():
-    assert place(Counts(10**8, 0, 10**7), device="cpu").bits == 16
+    assert place(Counts(10**8, 0, 10**7), device="cpu").bits >= 16
+
+
+def test_without_native_bfloat16_a_small_model_computes_in_32_bits(monkeypatch):
+    monkeypatch.setattr("model.placement.cpu_has_bf16", lambda: False)
+    where = place(Counts(10**8, 0, 10**7), device="cpu")
+    assert (where.bits, where.dtype) == (32, torch.float32)
 
 
 @pytest.mark.parametrize("free, head", [(7.6e9, True), (11e9, False)])
