@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -82,6 +81,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     evaluate.add_argument("--manifest", type=Path, required=True, help="JSON lines: audio, text …")
     evaluate.add_argument("--root", type=Path, help="where its paths begin; default: its folder")
     evaluate.add_argument("--split", help="only the lines of this split")
+    evaluate.add_argument("--language", help="only the lines of this language")
     evaluate.add_argument("--items", type=Path, metavar="FILE", help="where each answer is written")
     words = cli.parse_args(argv)
     try:
@@ -211,18 +211,18 @@ def run_download(words: argparse.Namespace) -> None:
 
 
 def run_evaluate(words: argparse.Namespace) -> None:
-    from dataclasses import asdict
-
     from model.evaluation import loop, manifest
 
     items = manifest.read(words.manifest, root=words.root, split=words.split)
+    if words.language:
+        items = [item for item in items if item.told.get("language") == words.language]
     name = words.manifest.name.removesuffix(".gz").removesuffix(".jsonl")
     written = words.items or Path(f"{name}-{Path(words.model).name}.answers.jsonl")
     with contextlib.closing(open_engine(words)) as engine, _Bar("Asking", unit="clips") as bar:
         found = loop.run(engine, items, written, bar)
     print(loop.as_table(found))
     print(f"Each answer is in {written}.")
-    print(json.dumps({"model": engine.about.name, "scores": [asdict(one) for one in found]}))
+    print(loop.as_json(engine.about.name, found))
 
 
 def open_engine(words: argparse.Namespace):

@@ -40,6 +40,8 @@ def toy(command: str, scratch: Path) -> list[str]:
     words = [str(given.get(word, word)) for word in words]
     if words[1] == "-m" and words[2] in small:
         words = [word for word in words if word != "--full-shape"] + small[words[2]]
+    if "evaluate" in words:
+        words += ["--items", str(scratch / "answers.jsonl")]
     if "download" in words:
         words += ["--from", str(scratch / "official")]
     return words
@@ -48,7 +50,9 @@ def toy(command: str, scratch: Path) -> list[str]:
 def run(command: str, scratch: Path) -> None:
     """Raises CalledProcessError, or TimeoutExpired."""
     words = toy(command, scratch)
-    serves = "launch.py" in words and not {"ask", "doctor", "info", "download"} & set(words)
+    serves = "launch.py" in words and not {"ask", "doctor", "info", "download", "evaluate"} & set(
+        words
+    )
     print("$", command, flush=True)
     environment = os.environ | {"EARSHOT_DATA": str(scratch / "data")}
     if not serves:

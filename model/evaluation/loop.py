@@ -2,7 +2,6 @@
 where it stopped."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,28 +9,15 @@ from pathlib import Path
 from model import audio
 from model.engine import Engine
 from model.errors import Unplayable
-from model.evaluation.manifest import Item
-from model.evaluation.metrics import ACCURACY, WORD_ERROR_RATE, Metric, Score, interval, rate
+from model.evaluation.manifest import BadManifest, Item
+from model.evaluation.metrics import METRICS, Metric, Pair
 from model.messages import Message, Sampling
+from model.tasks import TASKS, Task
 
-
-@dataclass(frozen=True)
-class Kind:
-    """What an item of a task is asked, and how its answer is scored."""
-
-    question: str
-    metric: Metric
-
-
-SPOKEN = Kind("What does the person say?", WORD_ERROR_RATE)
-KINDS = {  # tasks of a manifest
-    "asr": SPOKEN,
-    "command": SPOKEN,
-    "word": SPOKEN,
-    "digit": SPOKEN,
-    "label": Kind("What do you hear?", ACCURACY),
-}
-MAX_TOKENS = 200
+# names of tasks in manifests that are other words for a row of model/tasks.py
+ALSO = {name: "transcribe" for name in ("asr", "command", "word", "digit", "letter", "syllable")}
+MAX_TOKENS = 256  # as in the published evaluation
+ALL_SPEECH = "all speech"
 
 
 @dataclass(frozen=True)
@@ -42,10 +28,18 @@ class Summary:
     metric: str
     better: str
     value: float
-    low: float
+    low: float  # the 95 % interval
     high: float
     items: int
-    out_of: int  # words, or items
+
+
+def row_of(task: str) -> Task:
+    """The row for a task of a manifest. Raises BadManifest for a task, or a metric, not known."""
+    row = TASKS.get(ALSO.get(task, task))
+    if row is None or row.metric not in METRICS:
+        known = ", ".join([*ALSO, *(name for name, r in TASKS.items() if r.metric in METRICS)])
+        raise BadManifest(f"There is no way to score the task {task!r}. Known are: {known}.")
+    return row
 
 
 def run(
@@ -58,9 +52,12 @@ def run(
 
     A recording that cannot be read counts as all wrong, and its line says why.
     """
+    for task in {item.task for item in items}:
+        row_of(task)
     rows = {}
     if written.exists():
-        rows = {row["key"]: row for row in map(json.loads, written.open(encoding="utf-8"))}
+        with written.open(encoding="utf-8") as lines:
+            rows = {row["key"]: row for row in map(json.loads, lines)}
     with written.open("a", encoding="utf-8") as file:
         for number, item in enumerate(items):
             progress(number, len(items))
@@ -77,47 +74,57 @@ def _key(item: Item) -> str:
 
 
 def _ask(engine: Engine, item: Item) -> dict:
-    kind = KINDS.get(item.task, SPOKEN)
-    answer, why = "", ""
+    task, answer, why = row_of(item.task), "", ""
     try:
-        message = Message("user", (audio.decode(item.audio), item.question or kind.question))
+        message = Message("user", (audio.decode(item.audio), item.question or task.asks))
         sampling = Sampling(max_tokens=MAX_TOKENS, temperature=0)
         answer = "".join(piece.text for piece in engine.reply([message], sampling))
     except Unplayable as error:
         why = str(error)
-    score = kind.metric.score(item.text, answer)
     row = {"key": _key(item), "task": item.task, "true": item.text, "answer": answer}
-    return row | {"audio": item.told.get("audio"), **asdict(score), "unplayable": why}
+    return row | {"audio": item.told.get("audio"), "unplayable": why}
 
 
 def summaries(rows: Sequence[dict]) -> list[Summary]:
     """One for each task, in the order of their names, and one for all speech together."""
-    groups = {task: [row for row in rows if row["task"] == task] for task in _tasks(rows)}
-    spoken = [row for row in rows if KINDS.get(row["task"], SPOKEN) is SPOKEN]
-    if sum(KINDS.get(task, SPOKEN) is SPOKEN for task in groups) > 1:
-        groups["all speech"] = spoken
-    found = []
-    for task, group in groups.items():
-        metric = KINDS.get(task, SPOKEN).metric
-        scores = [Score(row["count"], row["out_of"]) for row in group]
-        value, (low, high) = rate(scores), interval(scores)
-        out_of = sum(score.out_of for score in scores)
-        found.append(
-            Summary(task, metric.name, metric.better, value, low, high, len(group), out_of)
-        )
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(row["task"], []).append(row)
+    found = [_sum_up(task, groups[task]) for task in sorted(groups)]
+    spoken = [row for row in rows if row_of(row["task"]).metric == "word error rate"]
+    if len({row["task"] for row in spoken}) > 1:
+        found.append(_sum_up(ALL_SPEECH, spoken))
     return found
 
 
-def _tasks(rows: Sequence[dict]) -> list[str]:
-    return sorted(Counter(row["task"] for row in rows))
+def _sum_up(task: str, rows: Sequence[dict]) -> Summary:
+    metric: Metric = METRICS[row_of(rows[0]["task"]).metric]
+    pairs = [Pair(row["true"], row["answer"]) for row in rows]
+    low, high = metric.interval(pairs)
+    return Summary(task, metric.name, metric.better, metric.of(pairs), low, high, len(rows))
+
+
+def worst(rows: Sequence[dict], n: int = 20) -> list[dict]:
+    """The rows whose answers are furthest from what is true."""
+    return sorted(rows, key=lambda row: -_badness(row))[:n]
+
+
+def _badness(row: dict) -> float:
+    return METRICS[row_of(row["task"]).metric].badness(Pair(row["true"], row["answer"]))
 
 
 def as_table(found: Sequence[Summary]) -> str:
     """For people."""
-    lines = [f"{'task':12} {'items':>6} {'out of':>7}  {'figure':>7}  95 % interval"]
+    lines = [f"{'task':20} {'items':>6}  {'figure':>7}  95 % interval"]
     for s in found:
+        interval = f"{s.low:.1%} to {s.high:.1%}"
         lines.append(
-            f"{s.task:12} {s.items:6} {s.out_of:7}  {s.value:7.1%}  "
-            f"{s.low:.1%} to {s.high:.1%}  {s.metric}, {s.better} is better"
+            f"{s.task:20} {s.items:6}  {s.value:7.1%}  {interval:18}  {s.metric}, {s.better} is "
+            "better"
         )
     return "\n".join(lines)
+
+
+def as_json(model: str, found: Sequence[Summary]) -> str:
+    """For programs: one line."""
+    return json.dumps({"model": model, "scores": [asdict(one) for one in found]})

@@ -8,9 +8,13 @@ import launch
 from model.audio import export
 from model.engine import Parrot
 from model.evaluation import loop, manifest
-from model.evaluation.metrics import Score, interval, is_label, rate, word_errors
+from model.evaluation.metrics import METRICS, Pair
 from model.messages import Piece
 from tests.model.conftest import noise
+
+
+def figure(metric, *pairs):
+    return METRICS[metric].of([Pair(true, answer) for true, answer in pairs])
 
 
 @pytest.mark.parametrize(
@@ -21,23 +25,59 @@ from tests.model.conftest import noise
         ("the cat sat", "a cat", 2, 3),
         ("the cat sat", "", 3, 3),
         ("I'm here", "i am here!", 0, 3),
+        ("<|0.00|>hello<|0.40|>", "hello", 0, 1),
     ],
 )
 def test_word_errors_are_those_counted_by_hand(true, answer, errors, words):
-    assert word_errors(true, answer) == Score(errors, words)
+    assert METRICS["word error rate"].counts(Pair(true, answer)) == (errors, words)
+
+
+def test_characters_are_compared_without_spaces():
+    assert figure("character error rate", ("今天 天气好", "今天天汽好")) == pytest.approx(1 / 5)
 
 
 def test_a_label_counts_as_a_word_of_its_own():
-    assert is_label("dog", "It is a dog.").count == 1
-    assert is_label("dog", "It is a hotdog.").count == 0
+    assert figure("accuracy", ("dog", "It is a dog."), ("dog", "It is a hotdog.")) == 0.5
+
+
+def test_bleu_is_1_for_the_same_and_0_for_nothing_shared():
+    same = ("the cat sat on the mat", "the cat sat on the mat")
+    assert figure("BLEU", same) == pytest.approx(1)
+    assert figure("BLEU", ("the cat sat on the mat", "dogs bark")) == 0
+
+
+def test_mean_average_precision_weighs_classes_alike():
+    pairs = [("bright, fast", "bright"), ("dark", "dark"), ("bright", "bright, dark")]
+    # bright: always found, 1; dark: one of two said, 1/2; fast: never said, its share, 1/3
+    assert figure("mean average precision", *pairs) == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+
+
+def test_sounds_with_times_must_overlap_by_half():
+    true = "<|1.00|>dog<|2.00|>"
+    assert figure("F1", (true, "<|1.20|>dog<|2.00|>")) == 1
+    assert figure("F1", (true, "<|1.80|>dog<|3.00|>")) == 0
+    assert figure("F1", (true, "<|1.00|>cat<|2.00|>")) == 0
+
+
+def test_the_average_shift_is_over_the_edges_of_words_that_were_found():
+    true = "<|0.00|>one<|0.50|>two<|1.00|>"
+    said = "<|0.10|>one<|0.50|>three<|1.00|>"
+    assert figure("average shift", (true, said)) == pytest.approx(0.05)
+
+
+def test_a_note_is_right_with_pitch_and_instrument():
+    note = "<|pitch|><|midi_pitch_60|>organ"
+    other = "<|pitch|><|midi_pitch_61|>organ"
+    assert figure("note accuracy", (note, note), (note, other)) == 0.5
 
 
 def test_the_rate_weighs_items_by_their_words_and_lies_in_its_interval():
-    scores = [Score(1, 10), Score(0, 2), Score(3, 4)] * 20
-    low, high = interval(scores)
-    assert rate(scores) == 4 / 16
-    assert low < 4 / 16 < high
-    assert interval([Score(0, 5)] * 9) == (0, 0)
+    pairs = [Pair("a b c d", "a b c"), Pair("e", "e"), Pair("f g", "x y")] * 20
+    metric = METRICS["word error rate"]
+    low, high = metric.interval(pairs)
+    assert metric.of(pairs) == 3 / 7
+    assert low < 3 / 7 < high
+    assert metric.interval([Pair("a", "a")] * 9) == (0, 0)
 
 
 @pytest.fixture
@@ -65,13 +105,14 @@ class Knowing(Parrot):
 
 
 def test_the_loop_counts_what_an_engine_gets_wrong(sample, tmp_path):
-    items = manifest.read(sample, split="test")
-    (found,) = loop.run(Knowing(), items, tmp_path / "answers.jsonl")
+    items, written = manifest.read(sample, split="test"), tmp_path / "answers.jsonl"
+    (found,) = loop.run(Knowing(), items, written)
     # one word too many; two wrong and one too many; two of three wrong; a file that is not there
     assert found.value == pytest.approx((1 + 3 + 2 + 2) / (2 + 2 + 3 + 2))
-    assert (found.items, found.out_of) == (4, 9)
-    rows = [json.loads(line) for line in (tmp_path / "answers.jsonl").open()]
+    assert found.items == 4
+    rows = [json.loads(line) for line in written.read_text().splitlines()]
     assert [bool(row["unplayable"]) for row in rows] == [False, False, False, True]
+    assert [row["true"] for row in loop.worst(rows, 2)] == ["good bye", "never heard"]
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(sample, tmp_path):
@@ -93,9 +134,15 @@ def test_a_bad_manifest_names_its_line(tmp_path, content, said):
         manifest.read(file)
 
 
+def test_a_task_that_cannot_be_scored_is_refused_before_anything_is_asked(sample, tmp_path):
+    sample.write_text('{"audio": "0.wav", "text": "x", "task": "taste"}')
+    with pytest.raises(manifest.BadManifest, match="'taste'. Known are: asr"):
+        loop.run(Knowing(), manifest.read(sample), tmp_path / "answers.jsonl")
+
+
 def test_the_command_prints_a_table_and_one_line_of_json(sample, tmp_path, capsys):
     words = ["evaluate", "--model", "parrot", "--manifest", str(sample), "--split", "test"]
     assert launch.main([*words, "--items", str(tmp_path / "answers.jsonl")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:3] == ["task", "items", "out"]
+    assert lines[0].split()[:2] == ["task", "items"]
     assert json.loads(lines[-1])["scores"][0]["items"] == 4
