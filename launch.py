@@ -83,6 +83,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     evaluate.add_argument("--split", help="only the lines of this split")
     evaluate.add_argument("--language", help="only the lines of this language")
     evaluate.add_argument("--items", type=Path, metavar="FILE", help="where each answer is written")
+    evaluate.add_argument("--report", type=Path, metavar="HTML", help="also write a page with it")
     words = cli.parse_args(argv)
     try:
         Sampling(**_chosen(words))
@@ -211,7 +212,7 @@ def run_download(words: argparse.Namespace) -> None:
 
 
 def run_evaluate(words: argparse.Namespace) -> None:
-    from model.evaluation import loop, manifest
+    from model.evaluation import loop, manifest, report
 
     items = manifest.read(words.manifest, root=words.root, split=words.split)
     if words.language:
@@ -220,6 +221,8 @@ def run_evaluate(words: argparse.Namespace) -> None:
     written = words.items or Path(f"{name}-{Path(words.model).name}.answers.jsonl")
     with contextlib.closing(open_engine(words)) as engine, _Bar("Asking", unit="clips") as bar:
         found = loop.run(engine, items, written, bar)
+    if words.report:
+        report.write(words.report, engine.about.name, found, loop.rows(written, items), items)
     print(loop.as_table(found))
     print(f"Each answer is in {written}.")
     print(loop.as_json(engine.about.name, found))

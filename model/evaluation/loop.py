@@ -54,19 +54,28 @@ def run(
     """
     for task in {item.task for item in items}:
         row_of(task)
-    rows = {}
-    if written.exists():
-        with written.open(encoding="utf-8") as lines:
-            rows = {row["key"]: row for row in map(json.loads, lines)}
+    done = _read(written)
     with written.open("a", encoding="utf-8") as file:
         for number, item in enumerate(items):
             progress(number, len(items))
-            if _key(item) not in rows:
-                rows[_key(item)] = row = _ask(engine, item)
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            if _key(item) not in done:
+                file.write(json.dumps(_ask(engine, item), ensure_ascii=False) + "\n")
                 file.flush()
     progress(len(items), len(items))
-    return summaries([rows[_key(item)] for item in items])
+    return summaries(rows(written, items))
+
+
+def rows(written: Path, items: Sequence[Item]) -> list[dict]:
+    """What was written of these items, in their order."""
+    done = _read(written)
+    return [done[_key(item)] for item in items]
+
+
+def _read(written: Path) -> dict[str, dict]:
+    if not written.exists():
+        return {}
+    with written.open(encoding="utf-8") as lines:
+        return {row["key"]: row for row in map(json.loads, lines)}
 
 
 def _key(item: Item) -> str:

@@ -7,7 +7,7 @@ import pytest
 import launch
 from model.audio import export
 from model.engine import Parrot
-from model.evaluation import loop, manifest
+from model.evaluation import loop, manifest, report
 from model.evaluation.metrics import METRICS, Pair
 from model.messages import Piece
 from tests.model.conftest import noise
@@ -140,9 +140,27 @@ def test_a_task_that_cannot_be_scored_is_refused_before_anything_is_asked(sample
         loop.run(Knowing(), manifest.read(sample), tmp_path / "answers.jsonl")
 
 
+def test_the_report_holds_figures_confusions_and_the_worst_with_their_sound(tmp_path):
+    told = [("dog", "dog"), ("cat", "<b>dog</b>"), ("cat", "<b>dog</b>")]
+    export(noise(1), tmp_path / "x.wav")
+    items, rows = [], []
+    for number, (true, answer) in enumerate(told):
+        line = {"audio": f"x{number}.wav", "text": true, "task": "event"}
+        items.append(manifest.Item(tmp_path / "x.wav", true, "event", told=line))
+        row = {"key": str(number), "task": "event", "true": true, "answer": answer}
+        rows.append(row | {"audio": line["audio"], "unplayable": ""})
+    report.write(tmp_path / "r.html", "a <model>", loop.summaries(rows), rows, items)
+    page = (tmp_path / "r.html").read_text()
+    assert "33.3%" in page and page.count("<audio") == 3
+    assert '<td>cat</td><td>&lt;b&gt;dog&lt;/b&gt;</td><td class="n">2</td>' in page
+    assert "<b>" not in page and "<model>" not in page and "http" not in page
+
+
 def test_the_command_prints_a_table_and_one_line_of_json(sample, tmp_path, capsys):
     words = ["evaluate", "--model", "parrot", "--manifest", str(sample), "--split", "test"]
-    assert launch.main([*words, "--items", str(tmp_path / "answers.jsonl")]) == 0
+    words += ["--items", str(tmp_path / "answers.jsonl"), "--report", str(tmp_path / "r.html")]
+    assert launch.main(words) == 0
+    assert "Worst first" in (tmp_path / "r.html").read_text()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["task", "items"]
     assert json.loads(lines[-1])["scores"][0]["items"] == 4
