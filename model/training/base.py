@@ -1,0 +1,166 @@
+"""SmolLM2 (a GGUF file) and Whisper's encoder (a transformers folder) to an Earshot-mini that has
+learned nothing yet. Trains nothing.
+
+    python -m model.training.base MODEL.gguf TOKENIZER.json WHISPER_FOLDER OUT
+
+SmolLM2 is a llama: the Qwen2 backbone with q/k/v biases of zero, the same logits. Needs gguf (pip).
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from transformers import Qwen2Config
+
+from model import checkpoint
+from model.qwen_audio import QwenAudio, QwenAudioConfig
+from model.spec import AUDIO_END, AUDIO_PAD, AUDIO_START, MELS
+
+POOL = 4  # encoder steps of 20 ms side by side in a slot: 80 ms
+_LLM = {  # GGUF: ours
+    "attn_norm": "input_layernorm",
+    "ffn_norm": "post_attention_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+_WHOLE = {"token_embd": "llm.embed_tokens.weight", "output_norm": "llm.norm.weight"}
+
+
+def build(gguf: Path, whisper: Path, tokens: dict[str, int]) -> QwenAudio:
+    """The model in float32. The projection is random, and sized so that a vector of sound has the
+    mean length of a word's embedding; `tokens` has the ids of the three control tokens of sound."""
+    from gguf import GGUFReader
+
+    reader = GGUFReader(gguf)
+    model = QwenAudio(_config(reader, json.loads((whisper / "config.json").read_text()), tokens))
+    model.float().eval()
+    weights = {**_language_model(reader, model.config.text_config), **_ear(whisper)}
+    missing, left_over = model.load_state_dict(weights, strict=False)
+    assert not left_over, left_over
+    new = {"audio.proj.weight", "audio.proj.bias", "audio.out_norm.weight", "audio.boundary.weight"}
+    unset = {name for name in missing if not name.endswith("_proj.bias")} - {"head.weight"}
+    assert unset == new, unset ^ new
+    for name, weight in model.named_parameters():
+        if name.startswith("llm.") and name.endswith("_proj.bias"):
+            nn.init.zeros_(weight)
+    words = model.llm.embed_tokens.weight.data
+    nn.init.normal_(model.audio.proj.weight, std=0.02)
+    nn.init.zeros_(model.audio.proj.bias)
+    nn.init.constant_(model.audio.out_norm.weight, mean_length(words) / words.shape[1] ** 0.5)
+    model.audio.boundary.weight.data[:] = words.mean(0)
+    return model
+
+
+def mean_length(words: torch.Tensor) -> float:
+    """Of the rows of an embedding (vocabulary, width)."""
+    return float(words.norm(dim=1).mean())
+
+
+def _config(reader, whisper: dict, tokens: dict[str, int]) -> QwenAudioConfig:
+    def field(name):
+        return reader.fields[name].contents()
+
+    assert field("general.architecture") == "llama"
+    return QwenAudioConfig(
+        text_config=Qwen2Config(
+            vocab_size=len(field("tokenizer.ggml.tokens")),
+            hidden_size=field("llama.embedding_length"),
+            intermediate_size=field("llama.feed_forward_length"),
+            num_hidden_layers=field("llama.block_count"),
+            num_attention_heads=field("llama.attention.head_count"),
+            num_key_value_heads=field("llama.attention.head_count_kv"),
+            head_dim=field("llama.embedding_length") // field("llama.attention.head_count"),
+            max_position_embeddings=field("llama.context_length"),
+            rms_norm_eps=1e-5,
+            rope_parameters={
+                "rope_type": "default",
+                "rope_theta": float(field("llama.rope.freq_base")),
+            },
+        ),
+        audio_config={
+            "num_mel_bins": MELS,
+            "max_source_positions": whisper["max_source_positions"],
+            "d_model": whisper["d_model"],
+            "encoder_attention_heads": whisper["encoder_attention_heads"],
+            "encoder_layers": whisper["encoder_layers"],
+            "encoder_ffn_dim": whisper["encoder_ffn_dim"],
+        },
+        pool="stack",
+        pool_size=POOL,
+        out_norm=True,
+        audio_pad_id=tokens[AUDIO_PAD],
+        audio_start_id=tokens[AUDIO_START],
+        audio_end_id=tokens[AUDIO_END],
+        trained_length=field("llama.context_length"),
+        dynamic_ntk=False,
+        logn_attention=False,
+        tie_word_embeddings=True,
+        title="Earshot-mini",
+        licence="Apache-2.0",
+        note="It writes down English speech, with mistakes, and was taught nothing else.",
+        questions=("What does the person say?", "Transcribe the recording."),
+    )
+
+
+def _language_model(reader, config: Qwen2Config) -> dict[str, torch.Tensor]:
+    from gguf import dequantize
+
+    heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
+    weights = {}
+    for tensor in reader.tensors:
+        name = tensor.name.removesuffix(".weight")
+        value = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        if name.startswith("blk."):
+            _, layer, kind = name.split(".")
+            if (
+                kind in heads
+            ):  # llama.cpp interleaves the rotary halves; ours lie one after the other
+                pairs = value.reshape(heads[kind], -1, 2, value.shape[1])
+                value = pairs.swapaxes(1, 2).reshape(value.shape)
+            name = f"llm.layers.{layer}.{_LLM[kind]}.weight"
+        else:
+            name = _WHOLE[name]
+        weights[name] = torch.from_numpy(np.ascontiguousarray(value))
+    return weights
+
+
+def _ear(whisper: Path) -> dict[str, torch.Tensor]:
+    weights = {name: w.float() for name, w in load_file(whisper / "model.safetensors").items()}
+    weights["positions"] = weights.pop("embed_positions.weight")
+    for leaf in ("weight", "bias"):
+        weights[f"ln_post.{leaf}"] = weights.pop(f"layer_norm.{leaf}").repeat(POOL)
+    return {f"audio.{name}": weight for name, weight in weights.items()}
+
+
+def with_sound(tokenizer: Path, out: Path) -> dict[str, int]:
+    """Writes the tokenizer with the three control tokens of sound after its last id."""
+    from tokenizers import AddedToken, Tokenizer
+
+    tokens = Tokenizer.from_file(str(tokenizer))
+    names = (AUDIO_PAD, AUDIO_START, AUDIO_END)
+    tokens.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in names])
+    tokens.save(str(out))
+    return {name: tokens.token_to_id(name) for name in names}
+
+
+def main(argv: list[str] | None = None) -> None:
+    cli = argparse.ArgumentParser(description="Join SmolLM2 and Whisper's encoder, untrained.")
+    for name in ("gguf", "tokenizer", "whisper", "out"):
+        cli.add_argument(name, type=Path)
+    args = cli.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    tokens = with_sound(args.tokenizer, args.out / "tokenizer.json")
+    checkpoint.save(build(args.gguf, args.whisper, tokens), args.out)
+
+
+if __name__ == "__main__":
+    main()
