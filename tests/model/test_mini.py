@@ -5,7 +5,7 @@ import json
 import pytest
 
 from model import audio
-from model.evaluation.metrics import rate, word_errors
+from model.evaluation.metrics import METRICS, Pair
 from model.local import LocalEngine
 from model.machine import PACKAGED
 from model.messages import Message, Sampling
@@ -32,12 +32,12 @@ def test_it_writes_down_most_of_what_is_said(engine):
     rows = [json.loads(line) for line in (SAMPLE / "manifest.jsonl").open()]
     short = [row for row in rows if row["task"] == "asr" and row["duration"] < 6]
     assert len(short) >= 15
-    scores = []
+    pairs = []
     for row in short:
         clip = audio.decode(SAMPLE / row["audio"])
         answer = say(engine, [Message("user", (clip, "What does the person say?"))])
-        scores.append(word_errors(row["text"], answer))
-    assert rate(scores) < 0.5
+        pairs.append(Pair(row["text"], answer))
+    assert METRICS["word error rate"].of(pairs) < 0.5
 
 
 def test_a_follow_up_reads_little_anew(engine):
