@@ -10,9 +10,9 @@ import torch
 from model import mel
 from model.prompt import Renderer
 from model.spec import AUDIO_END, AUDIO_START, HOP, IM_END
-from model.training import adapter, clips, corpus, dialogues, pretrain, warmstart
+from model.training import adapter, clips, corpus, dialogues, pretrain, talk, warmstart
 from model.training.loop import Plan, Run
-from tests.model.conftest import Letters, tiny_model
+from tests.model.conftest import Letters, tiny_engine, tiny_model
 
 LETTERS = Letters()
 
@@ -186,3 +186,11 @@ def test_what_is_shipped_is_what_was_trained():
 def _forward(layer, x):
     with torch.autocast("cpu", torch.bfloat16):
         return layer(x).float()
+
+
+def test_text_to_mix_in_is_what_the_base_model_answers():
+    prompts = talk.prompts()
+    assert len(prompts) > 100 and len(set(prompts)) == len(prompts)
+    rows = list(talk.answers(tiny_engine(), prompts[:2]))
+    assert [row["prompt"] for row in rows] == prompts[:2]
+    assert all(row.keys() == {"prompt", "answer", "ended"} for row in rows)
