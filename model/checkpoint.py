@@ -105,7 +105,9 @@ def read_config(folder: Path) -> QwenAudioConfig:
 def read_sampling(folder: Path) -> Sampling:
     """How the checkpoint's makers let it speak: generation_config.json, or our defaults."""
     said = _generation(folder)
-    if not said.get("do_sample", True):
+    if said.get("do_sample"):
+        said = {"temperature": 1.0} | said  # what such a file means where it says nothing
+    elif "do_sample" in said:
         said = said | {"temperature": 0}
     names = {
         "max_new_tokens": "max_tokens",

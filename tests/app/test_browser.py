@@ -2,110 +2,16 @@
 crash. One server, with a parrot that takes its time.
 """
 
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import wave
-from math import pi, sin
-from pathlib import Path
-from struct import pack
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-SECONDS = 20_000  # ms: patience on a busy machine
+from tests.app.conftest import CHROMIUM, NAMES
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason=f"no Chromium: none of {', '.join(NAMES)} is in PATH"),
 ]
-
-
-@pytest.fixture(scope="module")
-def tone(tmp_path_factory):
-    """What the microphone hears: 440 Hz, steady."""
-    path = tmp_path_factory.mktemp("microphone") / "tone.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(48_000)
-        samples = (int(10_000 * sin(2 * pi * 440 * i / 48_000)) for i in range(48_000))
-        file.writeframes(b"".join(pack("<h", sample) for sample in samples) * 20)
-    return path
-
-
-@pytest.fixture(scope="module")
-def chromium(tone):
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-        flags += [f"--use-file-for-fake-audio-capture={tone}", "--no-sandbox", "--disable-gpu"]
-        flags += ["--disable-quic", "--no-first-run", "--disable-background-networking"]
-        flags += ["--disable-component-update", "--disable-sync"]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
-class Server:
-    """`python launch.py --model parrot`, which can be killed and started again."""
-
-    def __init__(self, data):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.data = data
-        self.start()
-
-    def start(self):
-        command = [sys.executable, "launch.py", "--model", "parrot", "--pause", "0.1"]
-        command += ["--data", str(self.data), "--port", str(self.port), "--no-browser"]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        for line in self.process.stdout:  # until it says where it is
-            if str(self.port) in line:
-                return
-        raise AssertionError("the server ended before it was ready")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(20)
-        self.process.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("data"))
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def page(chromium, server):
-    context = chromium.new_context(permissions=["microphone"])
-    context.set_default_timeout(SECONDS)
-    page = context.new_page()
-    asked, broken = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: broken.append(str(error)))
-    page.goto(f"http://127.0.0.1:{server.port}/")
-    page.wait_for_selector(".turns.empty")
-    yield page
-    context.close()
-    here = (f"http://127.0.0.1:{server.port}/", "data:", f"blob:http://127.0.0.1:{server.port}/")
-    assert [url for url in asked if not url.startswith(here)] == []
-    assert broken == []
 
 
 def send(page, text):

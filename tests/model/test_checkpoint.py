@@ -180,6 +180,21 @@ def test_a_folder_that_is_no_checkpoint_says_so(tmp_path, config, said):
         checkpoint.read_config(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "written, temperature, top_p",
+    [
+        ('{"do_sample": true, "top_p": 0.5, "top_k": 0, "max_new_tokens": 512}', 1.0, 0.5),
+        ('{"do_sample": false}', 0, 0.5),
+        (None, 0.7, 0.5),
+    ],
+)
+def test_it_speaks_as_its_makers_let_it(tmp_path, written, temperature, top_p):
+    if written:
+        (tmp_path / "generation_config.json").write_text(written)
+    sampling = checkpoint.read_sampling(tmp_path)
+    assert (sampling.temperature, sampling.top_p) == (temperature, top_p)
+
+
 def test_what_cannot_fit_is_refused_with_its_size():
     with pytest.raises(NoRoom, match="take about 200000.0 GB in 16 bits"):
         place(Counts(10**14, 0, 0), bits=16, device="cpu")
