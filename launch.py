@@ -48,7 +48,6 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     commands = cli.add_subparsers(dest="command", metavar="|".join(COMMANDS))
 
     ui = commands.add_parser("ui", parents=[which, where], help="open the page (the default)")
-    ui.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine alone")
     ui.add_argument("--port", type=int, default=7860, help="default: %(default)s")
     ui.add_argument("--no-browser", action="store_true", help="do not open a browser")
     ui.add_argument("--pause", type=float, default=0.0, help=argparse.SUPPRESS)  # parrot's
@@ -117,7 +116,6 @@ def run_ui(words: argparse.Namespace) -> None:
     serve(
         open_engine(words),
         _data(words),
-        host=words.host,
         port=words.port,
         open_browser=not words.no_browser,
         ready=lambda address: print(f"Earshot is at {address}", flush=True),

@@ -91,7 +91,13 @@ def test_what_cannot_be_meant_is_refused_with_the_rule(capsys, words, said):
 
 def test_without_a_command_it_is_the_page():
     words = launch.parse(["--port", "9000"])
-    assert (words.command, words.model, words.host) == ("ui", "earshot-mini", "127.0.0.1")
+    assert (words.command, words.model) == ("ui", "earshot-mini")
+
+
+def test_the_page_is_for_this_machine_alone(capsys):
+    with pytest.raises(SystemExit):  # others need a password first
+        launch.parse(["--host", "0.0.0.0"])
+    assert "unrecognized arguments: --host" in capsys.readouterr().err
 
 
 def test_a_model_that_is_not_here_is_a_sentence(capsys, tmp_path):
