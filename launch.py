@@ -127,9 +127,8 @@ def run_ask(words: argparse.Namespace) -> None:
 
     from model import audio
 
-    clips = [
-        _clip(name, audio) for name in words.clips
-    ]  # a bad file is said before the model loads
+    # before the model loads: a bad file is said at once
+    clips = [_clip(name, audio) for name in words.clips]
     engine = open_engine(words)
     sampling = replace(engine.about.sampling, **_chosen(words))
     messages = [Message("user", (*clips, words.question))]
@@ -212,9 +211,9 @@ def run_download(words: argparse.Namespace) -> None:
 def run_evaluate(words: argparse.Namespace) -> None:
     from model.evaluation import loop, manifest, report
 
-    items = manifest.read(words.manifest, root=words.root, split=words.split)
-    if words.language:
-        items = [item for item in items if item.told.get("language") == words.language]
+    items = manifest.read(
+        words.manifest, root=words.root, split=words.split, language=words.language
+    )
     name = words.manifest.name.removesuffix(".gz").removesuffix(".jsonl")
     written = words.items or Path(f"{name}-{Path(words.model).name}.answers.jsonl")
     with contextlib.closing(open_engine(words)) as engine, _Bar("Asking", unit="clips") as bar:

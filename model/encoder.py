@@ -89,8 +89,10 @@ class AudioEncoder(PreTrainedModel):
     def forward(self, mels: torch.Tensor, frames: list[int]) -> list[torch.Tensor]:
         """Each window's span: (slots + 2, width), boundary vectors included."""
         vectors = self.project(self.trunk(mels, frames))
-        before, after = self.boundary.weight[:1], self.boundary.weight[1:]
         return [
-            torch.cat((before, row[: self.n_slots(n)], after))
-            for row, n in zip(vectors, frames, strict=True)
+            self.bounded(row[: self.n_slots(n)]) for row, n in zip(vectors, frames, strict=True)
         ]
+
+    def bounded(self, slots: torch.Tensor) -> torch.Tensor:
+        """(slots, width) -> (slots + 2, width): between the two boundary vectors."""
+        return torch.cat((self.boundary.weight[:1], slots, self.boundary.weight[1:]))

@@ -1,7 +1,6 @@
 """The engine that thinks in this process: hears, remembers, answers one after the other."""
 
 import codecs
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -22,8 +21,6 @@ from model.tasks import TASKS
 from model.tokenizer import Tokenizer
 from model.turnstile import Turnstile
 from model.windows import Window, split
-
-log = logging.getLogger(__name__)
 
 _HEARTBEAT = 0.25  # seconds between two empty pieces while others are served
 _SHORTEST_ANSWER = 32  # positions that must be left for an answer

@@ -9,7 +9,8 @@ from model.spec import HOP, MELS, N_FFT, SAMPLE_RATE, WINDOW
 
 
 @cache
-def _extractor(n_mels: int):
+def extractor(n_mels: int):
+    """Whisper's front end as transformers has it, with its mel filters; made once."""
     # the import takes a second, and only those who listen need it
     from transformers import WhisperFeatureExtractor
 
@@ -24,7 +25,7 @@ def log_mel(samples: np.ndarray, n_mels: int = MELS) -> torch.Tensor:
     The wave is padded to 30 s first, so that the floor (8 below the maximum, in log10) is the
     same as in training.
     """
-    heard = _extractor(n_mels)(
+    heard = extractor(n_mels)(
         samples[:WINDOW], sampling_rate=SAMPLE_RATE, return_tensors="pt", device="cpu"
     )
     return heard.input_features[0]

@@ -9,7 +9,6 @@ N_FFT = 400  # samples: 25 ms
 HOP = 160  # samples per mel frame: 10 ms
 MELS = 80
 WINDOW = 30 * SAMPLE_RATE  # samples the encoder sees at once
-FRAMES_PER_WINDOW = WINDOW // HOP  # 3000 mel frames
 TRAINED_LENGTH = 2048  # positions Qwen-Audio was trained on; beyond: model/longcontext.py
 
 # qwen.tiktoken: 151643 byte-pair ranks, split by this pattern after NFC normalisation

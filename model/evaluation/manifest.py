@@ -27,8 +27,9 @@ class Item:
     told: dict = field(default_factory=dict)  # the whole line
 
 
-def read(file: Path, *, root: Path | None = None, split: str | None = None) -> list[Item]:
-    """The items of a manifest (.jsonl, or .jsonl.gz), of one split if given."""
+def read(file: Path, *, root: Path | None = None, **only: str | None) -> list[Item]:
+    """The items of a manifest (.jsonl, or .jsonl.gz). `only` names what a line must have to count:
+    split="test", language="en"; None lets every line through."""
     opened = gzip.open if file.suffix == ".gz" else open
     items = []
     try:
@@ -38,10 +39,11 @@ def read(file: Path, *, root: Path | None = None, split: str | None = None) -> l
                     items.append(_item(line, number, file, root or file.parent))
     except OSError as error:
         raise BadManifest(f"{file.name} cannot be read: {error.strerror or error}.") from None
-    items = [item for item in items if split is None or item.told.get("split") == split]
+    only = {name: value for name, value in only.items() if value is not None}
+    items = [item for item in items if only.items() <= item.told.items()]
     if not items:
-        which = f" of the split {split!r}" if split else ""
-        raise BadManifest(f"{file.name} holds no recording{which}.")
+        which = " and ".join(f"{name} {value!r}" for name, value in only.items())
+        raise BadManifest(f"{file.name} holds no recording{which and ' of ' + which}.")
     return items
 
 

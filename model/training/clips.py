@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import torch
 
-from model.mel import _extractor
+from model.mel import extractor
 from model.spec import HOP, MELS, N_FFT, SAMPLE_RATE
 from model.training.corpus import Spoken
 
@@ -28,7 +28,7 @@ class Batch:
 
 @cache
 def _front_end() -> tuple[torch.Tensor, torch.Tensor]:
-    filters = torch.tensor(_extractor(MELS).mel_filters.T, dtype=torch.float32)
+    filters = torch.tensor(extractor(MELS).mel_filters.T, dtype=torch.float32)
     return filters, torch.hann_window(N_FFT)
 
 

@@ -116,7 +116,7 @@ def loss(
     with torch.autocast("cpu", torch.bfloat16):
         vectors = [] if lesson.mels is None else warmstart.hear(model, lesson.mels)
         opening = _common(ids, model.config.audio_start_id)
-        hidden = _read(model, ids, _spans(model, vectors), opening)
+        hidden = _read(model, ids, [model.audio.bounded(row) for row in vectors], opening)
         wanted = labels[:, opening + 1 :]
         at = wanted != IGNORED
         logits = model.head(hidden[:, :-1][at]).float()
@@ -135,11 +135,6 @@ def _padded(dialogues: list[Dialogue]) -> tuple[torch.Tensor, torch.Tensor]:
         ids[i, : len(d.ids)] = torch.tensor(d.ids)
         labels[i, : len(d.ids)] = torch.tensor(d.labels)
     return ids, labels
-
-
-def _spans(model: QwenAudio, vectors: torch.Tensor) -> list[torch.Tensor]:
-    before, after = model.audio.boundary.weight[:1], model.audio.boundary.weight[1:]
-    return [torch.cat((before, row, after)) for row in vectors]
 
 
 def _common(ids: torch.Tensor, audio_start: int) -> int:
@@ -189,7 +184,8 @@ def answer(model: QwenAudio, renderer: Renderer, samples, limit: int = 64) -> st
     prompt = renderer.chat([Message("user", (clip, ASK[0]))], [[window]])
     model.llm.config._attn_implementation = "sdpa"  # whose masks the reader of a cache makes
     with torch.autocast("cpu", torch.bfloat16):
-        (span,) = _spans(model, warmstart.hear(model, log_mel(torch.from_numpy(samples)[None])))
+        (slots,) = warmstart.hear(model, log_mel(torch.from_numpy(samples)[None]))
+        span = model.audio.bounded(slots)
         past = KeyValues(len(model.llm.layers))
         for last in prefill(model, embed_rest(model, prompt, 0, lambda _: span), past, 1.0):
             logits = last

@@ -134,6 +134,11 @@ def test_a_bad_manifest_names_its_line(tmp_path, content, said):
         manifest.read(file)
 
 
+def test_a_filter_that_leaves_nothing_says_which(sample):
+    with pytest.raises(manifest.BadManifest, match="of split 'test' and language 'fr'"):
+        manifest.read(sample, split="test", language="fr")
+
+
 def test_a_task_that_cannot_be_scored_is_refused_before_anything_is_asked(sample, tmp_path):
     sample.write_text('{"audio": "0.wav", "text": "x", "task": "taste"}')
     with pytest.raises(manifest.BadManifest, match="'taste'. Known are: asr"):
