@@ -81,6 +81,27 @@ def expand(packed: torch.Tensor, stats: dict, device: torch.device) -> torch.Ten
     return functional.dequantize_4bit(packed.to(device), state)
 
 
+def packed_linear(layer: nn.Linear, weight: torch.Tensor) -> nn.Linear:
+    """A 4-bit layer on the processor that computes as `layer` would with this weight (out, in)."""
+    sizes = (layer.in_features, layer.out_features, layer.bias is not None)
+    new = library().nn.Linear4bit(*sizes, compute_dtype=torch.bfloat16, device="meta", **_NF4)
+    new.weight = compress(new, weight.to(torch.bfloat16), torch.device("cpu"))
+    new.bias = layer.bias
+    return new
+
+
+def weight_of(layer: nn.Linear) -> torch.Tensor:
+    """The weight (out, in) of a layer, unpacked where it is quantised."""
+    if not is_quantised(layer):
+        return layer.weight.data
+    functional, weight = library().functional, layer.weight
+    if scales := getattr(weight, "SCB", None):
+        return weight.data.float() * scales[:, None] / 127
+    parts = {}
+    layer._save_to_state_dict(parts, "", False)  # the way round the form that a processor repacks
+    return functional.dequantize_4bit(parts["weight"], layer.weight.quant_state)
+
+
 BLOCK = 32  # weights that share a scale in an 8-bit embedding
 
 
