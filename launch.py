@@ -81,6 +81,10 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     evaluate.add_argument("--root", type=Path, help="where its paths begin; default: its folder")
     evaluate.add_argument("--split", help="only the lines of this split")
     evaluate.add_argument("--language", help="only the lines of this language")
+    evaluate.add_argument("--limit", type=int, metavar="N", help="only N of them, at random")
+    evaluate.add_argument(
+        "--batch", type=int, default=8, metavar="N", help="asked at once; default: %(default)s"
+    )
     evaluate.add_argument("--items", type=Path, metavar="FILE", help="where each answer is written")
     evaluate.add_argument("--report", type=Path, metavar="HTML", help="also write a page with it")
     words = cli.parse_args(argv)
@@ -214,10 +218,12 @@ def run_evaluate(words: argparse.Namespace) -> None:
     items = manifest.read(
         words.manifest, root=words.root, split=words.split, language=words.language
     )
+    if words.limit:
+        items = manifest.some(items, words.limit)
     name = words.manifest.name.removesuffix(".gz").removesuffix(".jsonl")
     written = words.items or Path(f"{name}-{Path(words.model).name}.answers.jsonl")
     with contextlib.closing(open_engine(words)) as engine, _Bar("Asking", unit="clips") as bar:
-        found = loop.run(engine, items, written, bar)
+        found = loop.run(engine, items, written, bar, batch=words.batch)
     if words.report:
         report.write(words.report, engine.about.name, found, loop.rows(written, items), items)
     print(loop.as_table(found))

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import tempfile
 import warnings
+import wave
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,6 +71,34 @@ def decode(
     name = _printable(name or Path(source).name or os.fspath(source))
     with _open(source, name) as file:
         return _decode_file(file, name, seconds, limits)
+
+
+def part(file: str | os.PathLike, start: float, seconds: float | None = None) -> Clip:
+    """A stretch of a file, from `start` and `seconds` long (None: to the end), without reading
+    what comes before it where the file is a wav as we write them: packed recordings are many."""
+    pcm = _from_wav(file, start, seconds)
+    if pcm is None:
+        end = None if seconds is None else max(start + seconds, SHORTEST)
+        pcm = decode(file, seconds=end).pcm()[round(start * SAMPLE_RATE) :]
+    if len(pcm) < SHORTEST * SAMPLE_RATE:
+        raise Empty(
+            f"{_printable(Path(file).name)} has less than {SHORTEST} s of sound from {start:g} s "
+            "on. Check where the stretch begins and ends."
+        )
+    return Clip.of(pcm)
+
+
+def _from_wav(file, start: float, seconds: float | None) -> np.ndarray | None:
+    """(n,) int16, or None where the file is no wav of mono 16-bit samples at 16 kHz."""
+    try:
+        with wave.open(os.fspath(file), "rb") as sound:
+            if sound.getparams()[:3] != (1, 2, SAMPLE_RATE):
+                return None
+            sound.setpos(min(round(start * SAMPLE_RATE), sound.getnframes()))
+            n = sound.getnframes() if seconds is None else round(seconds * SAMPLE_RATE)
+            return np.frombuffer(sound.readframes(n), "<i2")
+    except (wave.Error, EOFError, OSError):
+        return None
 
 
 def cut(clip: Clip, start: float, end: float) -> Clip:

@@ -14,13 +14,14 @@ _GRAIN = 256  # positions by which buffers grow
 
 
 class KeyValues:
-    """Keys and values of one prompt and its answer, in buffers that grow in place.
+    """Keys and values of one prompt and its answer, in buffers that grow in place; or those of
+    several, read side by side (model/batch.py).
 
     The decoder layers call `update`; the reader of a stretch calls `advance` once it is through.
     """
 
     def __init__(self, n_layers: int):
-        self.keys: list[torch.Tensor | None] = [None] * n_layers  # (1, heads, capacity, head_dim)
+        self.keys: list[torch.Tensor | None] = [None] * n_layers  # (rows, heads, capacity, width)
         self.values: list[torch.Tensor | None] = [None] * n_layers
         self.length = 0
         self.capacity = 0
@@ -36,7 +37,7 @@ class KeyValues:
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """New (1, heads, n, head_dim) after what is held -> all of them, for attention."""
+        """New (rows, heads, n, head_dim) after what is held -> all of them, for attention."""
         if self.at is not None:
             self.keys[layer].index_copy_(2, self.at, keys)
             self.values[layer].index_copy_(2, self.at, values)
@@ -60,7 +61,7 @@ class KeyValues:
             return
         grown = max(self.capacity, -(-end * 5 // (4 * _GRAIN)) * _GRAIN)
         for buffers, like in ((self.keys, keys), (self.values, values)):
-            buffer = like.new_zeros(1, like.shape[1], grown, like.shape[3])
+            buffer = like.new_zeros(*like.shape[:2], grown, like.shape[3])
             if buffers[layer] is not None:
                 buffer[:, :, : self.length] = buffers[layer][:, :, : self.length]
             buffers[layer] = buffer
@@ -68,6 +69,11 @@ class KeyValues:
     def advance(self, n: int) -> None:
         """What was given to `update` since the last time counts from now on."""
         self.length += n
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Forgets every prompt but these, by their indices (n,)."""
+        for buffers in (self.keys, self.values):
+            buffers[:] = [held if held is None else held[rows] for held in buffers]
 
     def crop(self, length: int) -> None:
         """Forgets all positions from `length` on."""

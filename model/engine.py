@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from model.messages import Message, Piece, Sampling
+from model.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class About:
     note: str = ""  # an honest sentence on what it can and cannot do
     sampling: Sampling = Sampling()  # what suits it, where nobody chose
     questions: tuple[str, ...] = ("What do you hear?",)  # what one may well ask it first
+    chats: bool = True  # False: it hears one clip and a task's tags
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,10 @@ class Engine(Protocol):
     about: About
 
     def reply(
-        self, messages: Sequence[Message], sampling: Sampling, *, task: str | None = None
+        self, messages: Sequence[Message], sampling: Sampling, *, task: str | Task | None = None
     ) -> Iterator[Piece]:
-        """Stream the answer to the last message. Raises DoesNotFit before the first piece."""
+        """Stream the answer to the last message; with `task`, a row of model/tasks.py or its name,
+        to that. Raises DoesNotFit before the first piece."""
         ...
 
     def room(self, messages: Sequence[Message]) -> Room: ...

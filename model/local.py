@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from model import checkpoint, quantize, tokenizer
+from model import batch, checkpoint, quantize, tokenizer
 from model.cache import EncodedSounds, Memories
 from model.engine import About, Room, Unheard
 from model.errors import DoesNotFit, NoRoom
@@ -17,7 +17,7 @@ from model.placement import free_bytes, place, share_cores
 from model.prompt import Prompt, Renderer
 from model.qwen_audio import QwenAudio
 from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, TAGS, WINDOW
-from model.tasks import TASKS
+from model.tasks import TASKS, Task
 from model.tokenizer import Tokenizer
 from model.turnstile import Turnstile
 from model.windows import Window, split
@@ -73,19 +73,17 @@ class LocalEngine:
             note=config.note,
             sampling=checkpoint.read_sampling(folder),
             questions=tuple(config.questions),
+            chats=config.chats,
         )
         return cls(model, tokens, about, budget=min(free_bytes(where.device) // 3, 4 << 30))
 
     def reply(
-        self, messages: Sequence[Message], sampling: Sampling, *, task: str | None = None
+        self, messages: Sequence[Message], sampling: Sampling, *, task: str | Task | None = None
     ) -> Iterator[Piece]:
         """See `Engine`. With `task`, the row of model/tasks.py whose tags follow the clip instead
         of a chat. The pretrained Qwen-Audio never chats: without a task it answers the question,
         or writes down what is said."""
-        if task is None and not self.model.config.chats:
-            asked = any(isinstance(part, str) and part.strip() for part in messages[-1].parts)
-            task = "question" if asked else "transcribe"
-        prompt = self._tagged(messages, task) if task else self._chat(messages)
+        prompt = self._prompt(messages, task)
         with self._turns.enter() as gate:
             while not gate.wait(_HEARTBEAT):
                 yield Piece("")
@@ -100,6 +98,31 @@ class LocalEngine:
                 ) from None
             finally:
                 self.memories.settle()
+
+    def reply_all(
+        self,
+        talks: Sequence[Sequence[Message]],
+        max_tokens: int,
+        *,
+        task: str | Task | None = None,
+    ) -> list[str]:
+        """The whole answers to several conversations at once, always with the likeliest token.
+        Raises DoesNotFit where one of them does not."""
+        prompts = [self._prompt(talk, task) for talk in talks]
+        alphas = [self.model.config.alpha(len(prompt)) for prompt in prompts]
+        texts = [""] * len(talks)
+        with self._turns.enter() as gate:
+            gate.wait()
+            for alpha in set(alphas):
+                group = [i for i, other in enumerate(alphas) if other == alpha]
+                chosen = [prompts[i] for i in group]
+                limits = [min(max_tokens, self.about.context - len(prompt)) for prompt in chosen]
+                ids = batch.answers(
+                    self.model, chosen, self._hear, limits, self._stop, self._banned
+                )
+                for i, answer in zip(group, ids, strict=True):
+                    texts[i] = b"".join(map(self.tokens.bytes_of, answer)).decode(errors="replace")
+        return texts
 
     def room(self, messages: Sequence[Message]) -> Room:
         """How full the context would be, and which stretches of sound would not fit."""
@@ -133,6 +156,14 @@ class LocalEngine:
                 heard.append(taken)
         return heard, unheard
 
+    def _prompt(self, messages: Sequence[Message], task: str | Task | None) -> Prompt:
+        if task is None and not self.model.config.chats:
+            asked = any(isinstance(part, str) and part.strip() for part in messages[-1].parts)
+            task = "question" if asked else "transcribe"
+        if task is None:
+            return self._chat(messages)
+        return self._tagged(messages, TASKS[task] if isinstance(task, str) else task)
+
     def _chat(self, messages: Sequence[Message]) -> Prompt:
         heard, _ = self._fit(messages)
         if not all(heard):
@@ -150,14 +181,15 @@ class LocalEngine:
             )
         return prompt
 
-    def _tagged(self, messages: Sequence[Message], task: str) -> Prompt:
+    def _tagged(self, messages: Sequence[Message], task: Task) -> Prompt:
         clips = [clip for message in messages for clip in message.clips][-1:]
         if not clips or clips[0].seconds > WINDOW / SAMPLE_RATE:
             raise DoesNotFit(
-                f"The task {task!r} is about one recording of at most 30 s: attach one, or cut it."
+                f"The task {task.name!r} is about one recording of at most 30 s: attach one, or "
+                "cut it."
             )
         words = " ".join(part for part in messages[-1].parts if isinstance(part, str))
-        return self.renderer.tagged(split(clips[0])[0], TASKS[task], words)
+        return self.renderer.tagged(split(clips[0])[0], task, words)
 
     def _answer(self, prompt: Prompt, sampling: Sampling) -> Iterator[Piece]:
         alpha = self.model.config.alpha(len(prompt))

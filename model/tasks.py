@@ -7,7 +7,9 @@ the published evaluation; the others are built here from the same vocabulary, an
 tag of its own is asked in words between <|question|> and <|answer|>.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from model.spec import TAGS
 
 SPEECH, SOUND, MUSIC = "speech", "sound", "music"
 
@@ -24,6 +26,7 @@ class Task:
     metric: str  # a name in model/evaluation/metrics.py
     audio: str = "en"  # language of the sound; "unknown" where it has none
     text: str = "en"  # language of the answer
+    choices: tuple[str, ...] = ()  # all answers there are, where they are few
     published: bool = False
 
     def render(self, question: str = "") -> list[tuple[str, bool]]:
@@ -33,6 +36,14 @@ class Task:
         if self.names[-1] != "question":
             return [(tags, True)]
         return [(tags, True), (question or self.asks, False), ("<|answer|>", True)]
+
+    def spoken_in(self, language: str) -> "Task":
+        """The same about speech in another language (two letters); what is written down is then
+        written in it, too. Tasks that have no language stay as they are."""
+        if self.audio == "unknown":
+            return self
+        tag = language if f"<|{language}|>" in TAGS else "unknown"
+        return replace(self, audio=tag, text=tag if " transcribe " in self.tags else self.text)
 
     @property
     def names(self) -> list[str]:
@@ -110,7 +121,7 @@ _ROWS = (
     ),
     _asked("dialect", SPEECH, "Which dialect is spoken?", audio="zh"),
     _asked("language", SPEECH, "Which language is spoken?", **_ANY),
-    _asked("gender", SPEECH, "Is the speaker a man or a woman?"),
+    _asked("gender", SPEECH, "Is the speaker a man or a woman?", choices=("man", "woman")),
     _asked("age", SPEECH, "How old is the speaker?"),
     _told("emotion", SPEECH, "emotion_recognition", "In what mood is the speaker?", published=True),
     _told(
@@ -162,6 +173,13 @@ _ROWS = (
         "scene", SOUND, "scene", "In what kind of place was it recorded?", published=True, **_ANY
     ),
     _told("event", SOUND, "event", "Which sound is it?", **_ANY),
+    _asked(
+        "kind of sound",
+        SOUND,
+        "What kind of sound is it?",
+        choices=("speech", "vocal sound", "animal", "instrument", "drum", "event"),
+        **_ANY,
+    ),
     _told(
         "kinds of sound",
         SOUND,
@@ -192,16 +210,27 @@ _ROWS = (
         **_ANY,
     ),
     _told("instrument", MUSIC, "instrument", "Which instrument plays?", **_ANY),
+    _asked(
+        "instrument family",
+        MUSIC,
+        "Which family of instruments is it?",
+        choices=(
+            *("piano", "mallets", "organ", "guitar", "bass"),
+            *("strings", "brass", "reeds", "flutes", "synthesizer"),
+        ),
+        **_ANY,
+    ),
     _told(
         "note",
         MUSIC,
         "note_analysis",
-        "Which note is played, how hard, and on what?",
+        "Which note is played?",
         label="note",
         metric="note accuracy",
         published=True,
         **_ANY,
     ),
+    _asked("chord", MUSIC, "Which chord is played?", **_ANY),
     _told("song", MUSIC, "song_meta", "Which song is it?", **_ANY),
     _asked("genre", MUSIC, "Which genre of music is it?", **_ANY),
     _asked("singer", MUSIC, "Who sings?", **_ANY),

@@ -14,6 +14,7 @@ from model import labels
 
 RESAMPLES = 400
 LEVEL = 95  # per cent
+UNSPACED = {"zh", "ja", "th", "lo", "my", "yu"}  # languages without spaces between words
 ALIGNED = 0.5  # share by which a found stretch of time must overlap the true one
 
 
@@ -23,6 +24,9 @@ class Pair:
 
     true: str
     answer: str
+    also: tuple[str, ...] = ()  # what is as true
+    choices: tuple[str, ...] = ()  # all labels there are, where they are few
+    language: str = "en"  # of what is said
 
 
 @dataclass(frozen=True)
@@ -99,13 +103,17 @@ def _errors(true: str, answer: str) -> int:
 
 
 def word_errors(pair: Pair) -> tuple[int, int]:
-    """Words wrong, missing or too many, out of the true ones."""
-    true = plain(pair.true)
-    return _errors(true, plain(pair.answer)), len(true.split())
+    """Words wrong, missing or too many, out of the true ones; characters, where a language puts no
+    spaces between words."""
+    if pair.language in UNSPACED:
+        return character_errors(pair)
+    compared = plain if pair.language == "en" else lambda text: _any_language()(labels.plain(text))
+    true, answer = compared(pair.true), compared(pair.answer)
+    return _errors(true, answer), len(true.split())
 
 
 def character_errors(pair: Pair) -> tuple[int, int]:
-    """The same with characters, for languages that put no spaces between words."""
+    """Characters wrong, missing or too many, out of the true ones; spaces do not count."""
     true, answer = (
         " ".join(_any_language()(labels.plain(text)).replace(" ", ""))
         for text in (pair.true, pair.answer)
@@ -125,8 +133,13 @@ def bleu(pairs: Sequence[Pair]) -> float:
 
 
 def is_right(pair: Pair) -> tuple[int, int]:
-    """Whether the answer names the label, as words of its own."""
-    return int(f" {plain(pair.true)} " in f" {plain(pair.answer)} "), 1
+    """Whether the answer names the label, as words of its own, and, where all labels are known,
+    none of the others."""
+    true = [labels.label(text) for text in (pair.true, *pair.also)]
+    if set(true) <= set(pair.choices):
+        said = labels.named(pair.answer, pair.choices)
+        return int(len(said) == 1 and said <= set(true)), 1
+    return int(any(f" {plain(one)} " in f" {plain(pair.answer)} " for one in true)), 1
 
 
 def mean_average_precision(pairs: Sequence[Pair]) -> float:
@@ -184,9 +197,10 @@ def shift(pair: Pair) -> tuple[float, float]:
 
 
 def note_is_right(pair: Pair) -> tuple[int, int]:
-    """Whether pitch and instrument are both right; how hard it was struck is not judged."""
+    """Whether the pitch is right, and the instrument where one is told; how hard it was struck is
+    not judged."""
     true, said = labels.note(pair.true), labels.note(pair.answer)
-    return int((true.pitch, true.instrument) == (said.pitch, said.instrument)), 1
+    return int(true.pitch == said.pitch and true.instrument in ("", said.instrument)), 1
 
 
 METRICS = {

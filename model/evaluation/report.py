@@ -11,8 +11,8 @@ from pathlib import Path
 
 from model import audio, labels
 from model.errors import Unplayable
-from model.evaluation.loop import Summary, row_of, worst
-from model.evaluation.manifest import Item
+from model.evaluation.loop import Summary, clip_of, row_of, worst
+from model.evaluation.manifest import Item, Sound
 
 WORST = 20  # items shown with their sound
 _STYLE = """
@@ -33,7 +33,7 @@ def write(
     items: Sequence[Item],
 ) -> None:
     """`rows` are those that the loop wrote; `items` know where the sounds are."""
-    where = {item.told.get("audio"): item.audio for item in items}
+    where = {item.key: item.sounds for item in items}
     parts = [_figures(found), *_confusions(rows), _worst(worst(rows, WORST), where)]
     target.write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(model)}: '
@@ -88,22 +88,20 @@ def _confusions(rows: Sequence[dict]) -> list[str]:
     return parts
 
 
-def _worst(rows: Sequence[dict], where: dict[str, Path]) -> str:
+def _worst(rows: Sequence[dict], where: dict[str, Sequence[Sound]]) -> str:
     body = []
     for row in rows:
-        sound = _player(where.get(row["audio"]))
+        sound = " ".join(map(_player, where.get(row["key"], ())))
         body.append([_text(row["audio"]), f"<td>{sound}</td>", _text(row["true"])])
         body[-1].append(_text(row["answer"] or row["unplayable"] or "(nothing)"))
     return "<h2>Worst first</h2>" + _table(("recording", "sound", "true", "answer"), body)
 
 
-def _player(file: Path | None) -> str:
-    if file is None:
-        return ""
-    sound = io.BytesIO()
+def _player(sound: Sound) -> str:
+    written = io.BytesIO()
     try:
-        audio.export(audio.decode(file), sound, "flac")
+        audio.export(clip_of(sound), written, "flac")
     except Unplayable:
         return "(not playable)"
-    data = base64.b64encode(sound.getvalue()).decode()
+    data = base64.b64encode(written.getvalue()).decode()
     return f'<audio controls preload="none" src="data:audio/flac;base64,{data}"></audio>'

@@ -1,16 +1,17 @@
 """Counting what is right: by hand on one side, by the loop on the other."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import launch
-from model.audio import export
+from model.audio import cut, export
 from model.engine import Parrot
 from model.evaluation import loop, manifest, report
 from model.evaluation.metrics import METRICS, Pair
 from model.messages import Piece
-from tests.model.conftest import noise
+from tests.model.conftest import noise, tiny_engine
 
 
 def figure(metric, *pairs):
@@ -80,6 +81,23 @@ def test_the_rate_weighs_items_by_their_words_and_lies_in_its_interval():
     assert metric.interval([Pair("a", "a")] * 9) == (0, 0)
 
 
+def test_where_all_labels_are_known_no_other_may_be_named():
+    def right(true, answer):
+        return METRICS["accuracy"].counts(Pair(true, answer, choices=("man", "woman")))[0]
+
+    assert right("A man.", "It is a man.") == 1
+    assert right("A man.", "It is a man or a woman.") == 0
+    assert right("A man.", "A woman.") == 0
+    assert right("A man.", "I can't hear that in the recording.") == 0
+
+
+def test_languages_without_spaces_count_characters_and_others_their_own_words():
+    metric = METRICS["word error rate"]
+    assert metric.counts(Pair("今天天气好", "今天天汽好", language="zh")) == (1, 5)
+    # English rules would make "mr" out of neither, but "one" out of "un"
+    assert metric.counts(Pair("C'est l'été !", "c est l été", language="fr")) == (0, 4)
+
+
 @pytest.fixture
 def sample(tmp_path):
     rows = []
@@ -123,6 +141,132 @@ def test_an_interrupted_run_goes_on_where_it_stopped(sample, tmp_path):
     assert engine.asked == 1  # the third; the fourth cannot be read
 
 
+class Asked(Parrot):
+    """Says how long each clip is and how many turns there were, and keeps what it was asked."""
+
+    def __init__(self):
+        self.talks = []
+
+    def reply(self, messages, sampling, *, task=None):
+        self.talks.append(messages)
+        heard = [f"{clip.seconds:g}" for message in messages for clip in message.clips]
+        yield Piece(f"{' '.join(heard)} s, turn {len(messages)}", (), 1, 0, "stop")
+
+
+def items_of(folder, *rows):
+    file = folder / "items.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return manifest.read(file)
+
+
+def test_a_line_may_mean_a_part_of_a_file(tmp_path):
+    export(noise(3), tmp_path / "packed.wav")
+    export(noise(3), tmp_path / "packed.flac", "flac")
+    line = {"text": "x", "task": "event", "start": 1.25, "duration": 0.5}
+    items = items_of(tmp_path, *({"audio": f"packed.{kind}", **line} for kind in ("wav", "flac")))
+    first, second = (loop.clip_of(item.sounds[0]) for item in items)
+    expected = cut(noise(3), 1.25, 1.75)
+    assert first.digest == second.digest == expected.digest
+
+
+def test_a_length_without_a_start_is_only_told(tmp_path):
+    export(noise(1), tmp_path / "x.wav")
+    (item,) = items_of(tmp_path, {"audio": "x.wav", "text": "x", "duration": 0.99})
+    assert loop.clip_of(item.sounds[0]).seconds == 1
+
+
+def test_a_part_beyond_the_end_is_a_sentence(tmp_path):
+    export(noise(1), tmp_path / "x.wav")
+    line = {"audio": "x.wav", "text": "x", "task": "event", "start": 5, "duration": 1}
+    loop.run(Asked(), items_of(tmp_path, line), tmp_path / "answers.jsonl")
+    row = json.loads((tmp_path / "answers.jsonl").read_text())
+    assert "x.wav has less than 0.1 s of sound from 5 s on" in row["unplayable"]
+
+
+def test_earlier_questions_are_answered_first_and_only_the_last_answer_counts(tmp_path):
+    export(noise(1), tmp_path / "x.wav")
+    line = {"audio": "x.wav", "text": "1 s, turn 5", "task": "event"}
+    line |= {"before": ["What is it?", "Sure?"], "question": "And which one?"}
+    engine = Asked()
+    (found,) = loop.run(engine, items_of(tmp_path, line), tmp_path / "answers.jsonl")
+    assert found.value == 1
+    assert [len(talk) for talk in engine.talks] == [5, 5, 5]  # one list, grown
+    told = [part for message in engine.talks[-1] for part in message.parts[-1:]]
+    assert told == ["What is it?", "1 s, turn 1", "Sure?", "1 s, turn 3", "And which one?"]
+
+
+def test_a_question_may_be_about_two_recordings(tmp_path):
+    for seconds in (1, 2):
+        export(noise(seconds), tmp_path / f"{seconds}.wav")
+    line = {"audio": "1.wav", "text": "1 0.5 s, turn 1", "task": "event"}
+    line["clips"] = [{"audio": "2.wav", "start": 1, "duration": 0.5}]
+    (found,) = loop.run(Asked(), items_of(tmp_path, line), tmp_path / "answers.jsonl")
+    assert found.value == 1
+
+
+def test_questions_about_one_recording_are_told_apart(tmp_path):
+    export(noise(3), tmp_path / "x.wav")
+    line = {"audio": "x.wav", "text": "x", "task": "event"}
+    other = [{"start": 0, "duration": 1}, {"start": 1, "duration": 1}, {"before": ["What?"]}]
+    other += [{"task": "instrument"}, {"question": "Which?"}, {"clips": ["x.wav"]}]
+    items = items_of(tmp_path, line, *({**line, **more} for more in other))
+    assert len({item.key for item in items}) == len(items)
+
+
+def test_asking_many_at_once_changes_no_answer(tmp_path):
+    engine, lines = tiny_engine(), []
+    for number in range(7):
+        export(noise(0.5 + 0.4 * number, seed=number), tmp_path / f"{number}.wav")
+        line = {"audio": f"{number}.wav", "text": "x", "task": "event"}
+        lines.append(line | ({"before": ["What is it?"]} if number % 2 else {}))
+    lines.append({"audio": "gone.wav", "text": "x", "task": "event"})
+    items = items_of(tmp_path, *lines)
+    for batch in (1, 4):
+        engine.sounds.clear()
+        loop.run(engine, items, tmp_path / f"{batch}.jsonl", batch=batch)
+    one, many = (loop.rows(tmp_path / f"{batch}.jsonl", items) for batch in (1, 4))
+    assert one == many
+    assert len({row["answer"] for row in one}) > 4
+
+
+def test_a_question_that_does_not_fit_fails_alone(tmp_path):
+    export(noise(1), tmp_path / "x.wav")
+    line = {"audio": "x.wav", "text": "x", "task": "event"}
+    items = items_of(tmp_path, line, line | {"question": "long " * 2000})
+    loop.run(tiny_engine(), items, tmp_path / "answers.jsonl", batch=2)
+    one, other = loop.rows(tmp_path / "answers.jsonl", items)
+    assert one["answer"] and not other["answer"]
+    assert "leaves no room for an answer" in other["unplayable"]
+
+
+def test_what_does_not_chat_is_given_the_tags_of_the_task_in_the_language_of_the_line(tmp_path):
+    class Base(Asked):
+        about = replace(Parrot.about, chats=False)
+
+        def reply(self, messages, sampling, *, task=None):
+            tags = "".join(text for text, is_tag in task.render() if is_tag)
+            self.talks.append(tags)
+            yield Piece("x", (), 1, 0, "stop")
+
+    export(noise(1), tmp_path / "x.wav")
+    line = {"audio": "x.wav", "text": "x", "before": ["What is it?"]}
+    engine = Base()
+    lines = [line | {"task": "transcribe", "language": "fr"}, line | {"task": "event"}]
+    loop.run(engine, items_of(tmp_path, *lines), tmp_path / "answers.jsonl")
+    assert engine.talks == [
+        "<|startofanalysis|><|unknown|><|keyword|><|en|><|notimestamps|><|event|>",
+        "<|startoftranscript|><|fr|><|transcribe|><|fr|><|notimestamps|><|wo_itn|>",
+    ]
+
+
+def test_some_are_always_the_same_and_in_their_order():
+    items = [manifest.Item(sounds=(), text=str(number)) for number in range(50)]
+    few = manifest.some(items, 9)
+    assert few == manifest.some(items, 9) and len(few) == 9
+    assert [int(item.text) for item in few] == sorted(int(item.text) for item in few)
+    assert few != items[:9] and manifest.some(items, 99) == items
+
+
 @pytest.mark.parametrize(
     "content, said",
     [("{", "line 1"), ('{"audio": "x.wav"}', "line 1"), ("", "holds no recording")],
@@ -151,8 +295,9 @@ def test_the_report_holds_figures_confusions_and_the_worst_with_their_sound(tmp_
     items, rows = [], []
     for number, (true, answer) in enumerate(told):
         line = {"audio": f"x{number}.wav", "text": true, "task": "event"}
-        items.append(manifest.Item(tmp_path / "x.wav", true, "event", told=line))
-        row = {"key": str(number), "task": "event", "true": true, "answer": answer}
+        sound = manifest.Sound(tmp_path / "x.wav")
+        items.append(manifest.Item(sounds=(sound,), text=true, task="event", told=line))
+        row = {"key": items[-1].key, "task": "event", "true": true, "answer": answer}
         rows.append(row | {"audio": line["audio"], "unplayable": ""})
     report.write(tmp_path / "r.html", "a <model>", loop.summaries(rows), rows, items)
     page = (tmp_path / "r.html").read_text()

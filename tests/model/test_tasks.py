@@ -79,8 +79,36 @@ TIMES = "<|0.00|><|sil|><|0.42|>the<|0.60|> cat<|1.05|>"
             "<|pitch|><|midi_pitch_60|><|velocity|><|midi_velocity_75|>organ",
             Note(60, 75, "organ"),
         ),
-        ("note", "a bell", Note(None, None, "a bell")),
+        ("note", "a bell", Note(None, None, "bell")),
+        ("note", "C4.", Note(60, None, "")),
+        ("note", "F sharp 3.", Note(54, None, "")),
+        ("note", "The note is B flat 3, played on a violin.", Note(58, None, "violin")),
+        ("note", "It is a c#5 on an organ", Note(73, None, "organ")),
+        ("note", "Middle C.", Note(60, None, "")),
+        ("note", "A piano plays middle C4.", Note(60, None, "")),
+        (
+            "note",
+            "I can't hear that in the recording.",
+            Note(None, None, "i can't hear that in the recording"),
+        ),
+        ("class", "A vocal sound.", "vocal sound"),
+        ("class", "An oboe", "oboe"),
+        ("class", "A", "a"),
     ],
 )
 def test_labels_read_back(form, text, value):
     assert labels.READERS[form](text) == value
+
+
+def test_a_label_within_a_longer_one_is_not_named_by_it():
+    choices = ("bass", "guitar", "bass guitar", "drum")
+    assert labels.named("It is a bass guitar.", choices) == {"bass guitar"}
+    assert labels.named("A drum, or a guitar?", choices) == {"drum", "guitar"}
+    assert labels.named("Drumming.", choices) == set()
+
+
+def test_few_labels_are_all_in_the_row_as_they_are_read():
+    for task in TASKS.values():
+        assert [labels.label(choice) for choice in task.choices] == list(task.choices)
+    assert len(TASKS["kind of sound"].choices) == 6
+    assert len(TASKS["instrument family"].choices) == 10

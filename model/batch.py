@@ -1,0 +1,87 @@
+"""Many prompts answered side by side, always with the likeliest token: for evaluation. One prompt
+alone (model/generate.py) judges it.
+
+Prompts of unequal length begin together, and what is missing stands behind them: there, causal
+reading never looks, so that the prompts are read without any mask. Each answer then follows in
+shared columns, at positions of its own, and what stands between is masked out.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+import torch
+
+from model.cache import KeyValues
+from model.generate import embed_rest
+from model.prompt import Prompt
+from model.qwen_audio import QwenAudio
+from model.windows import Window
+
+
+@torch.inference_mode()
+def answers(
+    model: QwenAudio,
+    prompts: Sequence[Prompt],
+    hear: Callable[[Window], torch.Tensor],
+    limits: Sequence[int],
+    stop: Collection[int],
+    banned: Collection[int] = (),
+) -> list[list[int]]:
+    """At most `limits` token ids for each prompt, until one of `stop`. All prompts need the same
+    rotary widening (`alpha` in model/longcontext.py). `hear` gives the span of a window, encoded
+    alone, so that no row depends on another."""
+    alphas = {model.config.alpha(len(prompt)) for prompt in prompts}
+    assert len(alphas) == 1, f"prompts under different rotary bases: {alphas}"
+    (alpha,) = alphas
+    device = model.head.weight.device
+    never = torch.tensor(sorted(banned), dtype=torch.long, device=device)
+    past = KeyValues(model.config.text_config.num_hidden_layers)
+    past.reserve(max(map(len, prompts)) + 64)
+    found: list[list[int]] = [[] for _ in prompts]
+    lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)  # (rows,)
+    logits, rows, n = _read(model, prompts, hear, past, alpha), list(range(len(prompts))), 0
+    while True:
+        logits[:, never] = -torch.inf
+        tokens = logits.argmax(-1)  # (rows,)
+        going = []
+        for i, token in enumerate(tokens.tolist()):
+            answer, limit = found[rows[i]], limits[rows[i]]
+            if token not in stop:
+                answer.append(token)
+                if len(answer) < limit:
+                    going.append(i)
+        if not going:
+            return found
+        if len(going) < len(rows):
+            kept = torch.tensor(going, device=device)
+            past.keep(kept)
+            tokens, lengths = tokens[kept], lengths[kept]
+            rows = [rows[i] for i in going]
+        logits = _step(model, tokens, lengths, past, n, alpha)
+        n += 1
+
+
+def _read(model, prompts, hear, past: KeyValues, alpha: float) -> torch.Tensor:
+    """Reads all prompts -> logits (rows, vocabulary) at the last position of each."""
+    embeds = torch.nn.utils.rnn.pad_sequence(
+        [embed_rest(model, prompt, 0, hear)[0] for prompt in prompts], batch_first=True
+    )
+    hidden = model.read(embeds, alpha=alpha, past=past)  # (rows, longest, width)
+    last = torch.tensor([len(prompt) - 1 for prompt in prompts], device=hidden.device)
+    return model.head(hidden[torch.arange(len(prompts)), last]).float()
+
+
+def _step(model, tokens, lengths, past: KeyValues, n: int, alpha: float) -> torch.Tensor:
+    """Tokens (rows,), the n-th of each answer -> logits (rows, vocabulary) after them."""
+    columns = torch.arange(len(past) + 1, device=tokens.device)
+    read = columns < lengths[:, None]  # (rows, columns): of the prompt
+    said = columns >= len(past) - n  # of the answer
+    hidden = model.llm(
+        model.embed(tokens[:, None], []),
+        (lengths + n)[:, None],
+        alpha=alpha,
+        logn_from=model.logn_from,
+        mask=(read | said)[:, None, None],
+        past=past,
+    )
+    past.advance(1)
+    return model.head(hidden[:, -1]).float()
