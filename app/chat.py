@@ -13,6 +13,7 @@ from model import audio
 from model.engine import Engine
 from model.errors import EarshotError
 from model.messages import Clip, Message, Sampling
+from sessions.errors import StoreError
 from sessions.records import (
     DONE,
     FAILED,
@@ -23,7 +24,7 @@ from sessions.records import (
     Turn,
     Unheard,
 )
-from sessions.store import Gone, Store
+from sessions.store import Store
 
 FLUSH_SECONDS = 0.3  # at most so much of what was said is lost when the machine stops
 REMEMBERED_SECONDS = 20 * 60  # of sound kept as samples: 77 MB
@@ -58,8 +59,17 @@ def take_in(store: Store, source: str | os.PathLike | bytes, name: str) -> ClipR
     with tempfile.TemporaryFile() as file:
         audio.export(clip, file, "flac")  # loses nothing: read again, it has the same digest
         file.seek(0)
-        store.keep(clip.digest, clip.seconds, file.read())
+        try:
+            store.keep(clip.digest, clip.seconds, file.read())
+        except StoreError as error:  # a full disk, say
+            raise Refused(str(error)) from error
     return ClipRef(clip.digest, name, clip.seconds)
+
+
+def check(sound: bytes) -> tuple[str, float]:
+    """What an imported sound really is: its digest and its seconds. What is none is refused."""
+    clip = audio.decode(sound)
+    return clip.digest, clip.seconds
 
 
 def question(text: str, clips: Sequence[ClipRef] = ()) -> tuple[Part, ...]:
@@ -100,7 +110,7 @@ def answer(engine: Engine, store: Store, turn: Turn, recall: Recall) -> Iterator
                     stored = time.monotonic()
                 yield said
         status = DONE if status == STOPPED else status
-    except (EarshotError, Gone) as error:
+    except (EarshotError, StoreError) as error:
         status, sentence = FAILED, str(error)
     except Exception:
         status, sentence = FAILED, OURS
@@ -116,11 +126,11 @@ def messages_before(store: Store, turn: Turn, recall: Recall) -> list[Message]:
     recording is still heard and the sides still alternate.
     """
     messages = [Message("system", (turn.system,))] if turn.system else []
-    for earlier in store.turns(turn.conversation):
+    for earlier in store.turns(turn.conversation, turn.parent):
         parts = tuple(
             part if isinstance(part, str) else recall.clip(part) for part in earlier.parts
         )
-        if earlier.id >= turn.id or not parts:
+        if not parts:
             continue
         if messages and messages[-1].role == earlier.role:
             parts = messages.pop().parts + parts

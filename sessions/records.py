@@ -37,7 +37,15 @@ class Unheard:
 class Conversation:
     id: str  # unguessable: whoever knows it may read it
     title: str  # made from the first question; empty before it
-    system: str
+    named: bool = False  # the title is the person's own
+    system: str = ""  # what its next answers are to be given …
+    sampling: str = ""  # … as JSON; empty: as the model's makers meant
+    model: str = ""
+    language: str = ""  # of the page
+    answer_language: str = ""
+    pinned: bool = False
+    tags: tuple[str, ...] = ()  # or folders
+    leaf: int | None = None  # the last turn of the line that is shown
     created: float  # seconds since 1970
     updated: float
 
@@ -57,6 +65,8 @@ class Turn:
     sampling: str = ""  # … as JSON
     model: str = ""
     unheard: tuple[Unheard, ...] = ()
+    good: bool | None = None  # the person's verdict …
+    note: str = ""  # … and why
     created: float
     updated: float
 
@@ -67,6 +77,25 @@ class Turn:
     @property
     def clips(self) -> list[ClipRef]:
         return [part for part in self.parts if isinstance(part, ClipRef)]
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Turns that stand at the same place: a question as it was edited, answers given anew."""
+
+    ids: tuple[int, ...]  # in the order in which they were made
+    shown: int  # the index of the one asked about: 1 is "2 / 3"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A conversation with every turn of every line, parents before children."""
+
+    conversation: Conversation
+    turns: tuple[Turn, ...]
+
+
+SETTINGS = ("system", "sampling", "model", "language", "answer_language")
 
 
 def title_from(parts: tuple[Part, ...]) -> str:

@@ -1,48 +1,45 @@
-"""What is remembered, in one SQLite file: conversations, their turns, and which clips they use.
+"""What is remembered, in one folder: conversations, their turns, and the clips they use.
 
-A connection for each operation (it costs 0.2 ms, and handles may not cross threads); write-ahead
-logging, so that reading never waits for writing. Safe from several threads and processes.
+The one door to memory. Every operation is whole or has not been, and is safe from several threads
+and processes. What it cannot do it says in a sentence (`errors.StoreError`).
 """
 
-import json
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
-from itertools import groupby
-from operator import itemgetter
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 from sqlite_utils import Database
 
+from sessions import lines, listing, putting, rows, search, unused
 from sessions.clips import Clips
-from sessions.migrations import migration
+from sessions.database import File
+from sessions.errors import Gone, StillWriting, StoreTrouble, as_sentences
+from sessions.lines import LEAF
+from sessions.listing import Counts
 from sessions.presence import Presence
 from sessions.records import (
     DONE,
     INTERRUPTED,
+    SETTINGS,
     WRITING,
     ClipRef,
     Conversation,
     Part,
     Turn,
     Unheard,
-    title_from,
+    Versions,
+    Whole,
 )
+from sessions.search import Found
 
-BUSY_SECONDS = 15  # how long an operation waits for another process's write
 UNSENT_SECONDS = 24 * 3600  # how long a clip waits for a turn that uses it
-
-
-class Gone(KeyError):
-    """What was asked for is no longer stored."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
+UNDO_SECONDS = 60  # how long a deleted conversation can be restored, at least
+NAME_LENGTH = 200  # characters of a title that a person gives
 
 
 def default_folder() -> Path:
@@ -54,18 +51,22 @@ class Store:
 
     def __init__(self, folder: str | Path | None = None):
         self.folder = Path(folder) if folder else default_folder()
-        self.clips = Clips(self.folder / "clips")
-        self._path = self.folder / "earshot.db"
+        with as_sentences():
+            self.clips = Clips(self.folder / "clips")
+        self._file = File(self.folder / "earshot.db")
         self._presence = Presence(self.folder / "writers")
         self._announcing = threading.Lock()
-        with self._migrating() as db:
-            migration.apply(db)
+        self._owed: dict[int, tuple[str, str, str]] = {}  # last words the disk did not take
         with self._writing() as db:
+            now = time.time()
             self._settle(db)
-            self._forget_unused(db, time.time() - UNSENT_SECONDS)
-            self._forget_unsaid(db, time.time() - UNSENT_SECONDS)
+            unused.forget_deleted(db, self.clips, now - UNDO_SECONDS)
+            unused.forget_clips(db, self.clips, now - UNSENT_SECONDS)
+            unused.forget_unsaid(db, now - UNSENT_SECONDS)
 
     def close(self) -> None:
+        with suppress(StoreTrouble):
+            self._pay()
         self._presence.close()
 
     def __enter__(self) -> "Store":
@@ -76,95 +77,225 @@ class Store:
 
     # Conversations
 
-    def start(self, system: str = "") -> Conversation:
+    def start(self, system: str = "", **settings: str) -> Conversation:
         """A new conversation; its title comes with its first question."""
         now = time.time()
-        conversation = Conversation(
-            id=uuid4().hex, title="", system=system, created=now, updated=now
+        new = Conversation(
+            id=uuid4().hex, title="", system=system, created=now, updated=now, **settings
         )
         with self._writing() as db:
-            db["conversations"].insert(asdict(conversation))
-        return conversation
+            unused.forget_deleted(db, self.clips, now - UNDO_SECONDS)
+            putting.conversation(db, new)
+        return new
 
     def conversation(self, id: str) -> Conversation:
         with self._reading() as db:
-            rows = list(db["conversations"].rows_where("id = ?", [id]))
-        if not rows:
-            raise Gone("This conversation is not stored here; it may have been deleted.")
-        return Conversation(**rows[0])
+            return rows.conversation(db, id)
 
-    def conversations(self, limit: int = 50, offset: int = 0) -> list[Conversation]:
-        """Those with at least one turn, newest first, a page at a time."""
+    def conversations(
+        self, limit: int = 50, after: Conversation | None = None, tag: str = ""
+    ) -> list[Conversation]:
+        """Those with at least one turn: pinned ones, then the newest, a page at a time. `after` is
+        the last of the page before."""
         with self._reading() as db:
-            rows = db.query(
-                "select * from conversations c"
-                " where exists (select 1 from turns where conversation = c.id)"
-                " order by updated desc, id limit ? offset ?",
-                [limit, offset],
+            return listing.page(db, limit, after, tag)
+
+    def counts(self) -> Counts:
+        with self._reading() as db:
+            return listing.counts(db)
+
+    def search(self, query: str, limit: int = 20, offset: int = 0) -> Found:
+        """Conversations by the words of their titles, turns (on every line) and clips' names."""
+        with self._reading() as db:
+            return search.search(db, query, limit, offset)
+
+    def rename(self, id: str, title: str) -> Conversation:
+        """A person's own title is kept; an empty one is made from the first question again."""
+        title = rows.whole(" ".join(title.split())[:NAME_LENGTH])
+        with self._changing(id) as db:
+            made = title or putting.title_of_first_question(db, id)
+            db.execute(
+                "update conversations set title = ?, named = ? where id = ?",
+                [made, bool(title), id],
             )
-            return [Conversation(**row) for row in rows]
+            return rows.conversation(db, id)
+
+    def pin(self, id: str, pinned: bool = True) -> None:
+        with self._changing(id) as db:
+            db.execute("update conversations set pinned = ? where id = ?", [bool(pinned), id])
+
+    def tag(self, id: str, tags: Iterable[str]) -> tuple[str, ...]:
+        """Give a conversation these tags and no others."""
+        with self._changing(id) as db:
+            listing.put_tags(db, id, tags)
+            return rows.conversation(db, id).tags
+
+    def change(self, id: str, **settings: str) -> Conversation:
+        """Of what the next answers are given and how the page speaks: `records.SETTINGS`."""
+        assert set(settings) <= set(SETTINGS), settings
+        values = {name: rows.whole(value) for name, value in settings.items()}
+        with self._changing(id) as db:
+            if values:
+                db["conversations"].update(id, values)
+            return rows.conversation(db, id)
 
     def delete(self, id: str) -> None:
-        """Forget a conversation, and every clip that no other turn uses."""
+        """Hide a conversation at once. It is forgotten a while later, with every clip that no
+        other turn uses, unless it is restored."""
+        now = time.time()
         with self._writing() as db:
-            used = "select clip from parts join turns on turns.id = turn where conversation = ?"
-            clips = [row["clip"] for row in db.query(used, [id]) if row["clip"]]
-            db.execute("delete from conversations where id = ?", [id])
-            self._forget_unused(db, time.time(), clips)
+            unused.forget_deleted(db, self.clips, now - UNDO_SECONDS)
+            db.execute(
+                "update conversations set deleted = ? where id = ? and deleted is null", [now, id]
+            )
+
+    def restore(self, id: str) -> Conversation:
+        with self._writing() as db:
+            db.execute("update conversations set deleted = null where id = ?", [id])
+            return rows.conversation(db, id)
+
+    def purge(self, seconds: float = UNDO_SECONDS) -> None:
+        """Forget what was deleted so long ago. Also done by each start, deletion and opening."""
+        with self._writing() as db:
+            unused.forget_deleted(db, self.clips, time.time() - seconds)
+
+    def whole(self, id: str) -> Whole:
+        """Everything in a conversation, on every line."""
+        with self._reading() as db:
+            db.execute("begin")  # one moment, though it is read in parts
+            about = rows.conversation(db, id)
+            found = list(db["turns"].rows_where("conversation = ?", [id], order_by="id"))
+            return Whole(about, tuple(map(self._as_owed, rows.turns(db, found))))
+
+    def put(self, wholes: Iterable[Whole]) -> list[Conversation]:
+        """Store conversations under new ids, all or none of them. Clips that are not stored are
+        known by their length only, until someone brings them."""
+        with self._writing() as db:
+            return [rows.conversation(db, putting.whole(db, whole)) for whole in wholes]
+
+    def duplicate(self, id: str) -> Conversation:
+        """A second one with the same turns and clips, the newest in the list."""
+        whole, now = self.whole(id), time.time()
+        about = replace(whole.conversation, created=now, updated=now, pinned=False)
+        return self.put([replace(whole, conversation=about)])[0]
 
     # Turns
 
-    def ask(self, conversation: str, parts: Iterable[Part]) -> Turn:
-        """Store a question after the newest turn."""
+    def ask(self, conversation: str, parts: Iterable[Part], after: int | None = LEAF) -> Turn:
+        """Store a question after a turn, None for the beginning. After the parent of an earlier
+        question it is that question edited: a branch, whose other line stays."""
         parts = tuple(parts)
         with self._writing() as db:
-            turn = self._insert(db, conversation, "user", DONE, parts)
+            turn = putting.turn(db, conversation, after, "user", DONE, parts)
             db.execute(
-                "update conversations set title = ? where id = ? and title = ''",
-                [title_from(parts), conversation],
+                "update conversations set title = ? where id = ? and title = '' and not named",
+                [putting.title(parts), conversation],
             )
         return turn
 
-    def begin(self, conversation: str, **told: str) -> Turn:
+    def begin(self, conversation: str, after: int | None = LEAF, **told: str) -> Turn:
         """Store an answer before its first word. `told` is what it was given besides the turns
-        before it: system, sampling (JSON) and model."""
-        with self._announcing:
-            writer = self._presence.announce()
+        before it: system, sampling (JSON) and model. After a question that has an answer it is
+        another one, a branch."""
+        writer = self._signature()
         with self._writing() as db:
-            return self._insert(db, conversation, "assistant", WRITING, (), writer=writer, **told)
+            return putting.turn(
+                db, conversation, after, "assistant", WRITING, (), writer=writer, **told
+            )
+
+    def resume(self, answer: int, **told: str) -> Turn:
+        """Go on with an answer that ended: what is said from now on must begin with what it said,
+        and replaces it. The same turn, since to the model it is one answer; `told` as it is now."""
+        writer = self._signature()
+        with self._writing() as db:
+            turn = putting.found(db, answer)
+            if turn.status == WRITING:
+                raise StillWriting("This answer is not finished: wait for it, or stop it first.")
+            if turn.role != "assistant":
+                raise Gone("This answer is no longer stored: ask again.")
+            self._owed.pop(answer, None)
+            changes = told | {"status": WRITING, "sentence": "", "writer": writer}
+            db["turns"].update(answer, changes)
+            return putting.found(db, answer)
 
     def say(self, answer: int, text: str) -> None:
         """Store what has been said so far."""
         with self._writing() as db:
-            self._say(db, answer, text)
+            putting.say(db, answer, text)
 
     def mark_unheard(self, answer: int, unheard: Iterable[Unheard]) -> None:
         with self._writing() as db:
-            stretches = json.dumps([asdict(stretch) for stretch in unheard])
-            db.execute("update turns set unheard = ? where id = ?", [stretches, answer])
+            db.execute("update turns set unheard = ? where id = ?", [rows.unheard(unheard), answer])
 
     def finish(self, answer: int, text: str, status: str, sentence: str = "") -> None:
-        """Store the last word, and how it came to be the last."""
-        with self._writing() as db:
-            self._say(db, answer, text)
-            db.execute(
-                "update turns set status = ?, sentence = ? where id = ?",
-                [status, sentence, answer],
-            )
+        """Store the last word, and how it came to be the last. Where the disk refuses, it is kept
+        in memory and stored with the next thing that can be."""
+        self._owed[answer] = (text, status, sentence)
+        self._pay()
 
-    def turns(self, conversation: str) -> list[Turn]:
-        """From the first question to the newest turn, along one line of parents."""
-        rows, parts = self._rows(conversation)
-        if any(row["status"] == WRITING and self._is_dead(row["writer"]) for row in rows):
-            with self._writing() as db:
-                self._settle(db)
-            rows, parts = self._rows(conversation)
-        by_id = {row["id"]: row for row in rows}
-        line, at = [], max(by_id, default=None)
-        while at is not None:
-            line.append(_turn(by_id[at], parts.get(at, ())))
-            at = by_id[at]["parent"]
-        return line[::-1]
+    def turn(self, id: int) -> Turn:
+        with self._reading() as db:
+            return self._as_owed(putting.found(db, id))
+
+    def turns(
+        self,
+        conversation: str,
+        leaf: int | None = LEAF,
+        *,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> list[Turn]:
+        """From the first question to a turn, along one line of parents: the last `limit` of them,
+        or of those before one of them. Without a leaf: the line that is shown."""
+        found = self._line(conversation, leaf, before, limit)
+        if any(turn.status == WRITING for turn in found) and self._settle_the_dead():
+            found = self._line(conversation, leaf, before, limit)
+        return found
+
+    def count(self, conversation: str, before: int | None = None) -> tuple[int, int]:
+        """How many turns and clips the line has that is shown, or has before a turn."""
+        with self._reading() as db:
+            leaf = LEAF if before is None else putting.found(db, before).parent
+            return lines.count(db, conversation, lines.at(db, conversation, leaf))
+
+    def siblings(self, turn: int) -> Versions:
+        """The versions of a turn, itself among them."""
+        with self._reading() as db:
+            alone = Versions((turn,), 0)
+            return lines.versions(db, [putting.found(db, turn)]).get(turn, alone)
+
+    def versions(self, turns: Sequence[Turn]) -> dict[int, Versions]:
+        """Of turns of one conversation, those that have other versions: a page's worth at once."""
+        with self._reading() as db:
+            return lines.versions(db, turns)
+
+    def choose(self, conversation: str, turn: int) -> int:
+        """Show the newest line that goes through a turn. Returns its last turn."""
+        with self._changing(conversation) as db:
+            leaf = lines.newest_under(db, lines.at(db, conversation, turn))
+            db.execute("update conversations set leaf = ? where id = ?", [leaf, conversation])
+            return leaf
+
+    def undo(self, conversation: str) -> Turn | None:
+        """Take back the last exchange: its question, which `choose` would bring back. None if
+        there is nothing to take back."""
+        with self._changing(conversation) as db:
+            line = lines.up(db, conversation, lines.at(db, conversation, LEAF), None)
+            asked = next((row for row in reversed(line) if row["role"] == "user"), None)
+            taken = asked or (line[0] if line else None)
+            if taken is None:
+                return None
+            db.execute(
+                "update conversations set leaf = ? where id = ?", [taken["parent"], conversation]
+            )
+            return rows.turns(db, [taken])[0]
+
+    def rate(self, turn: int, good: bool | None, note: str = "") -> None:
+        """The person's verdict on an answer; None takes it back, with its note."""
+        note = "" if good is None else rows.whole(note)
+        with self._writing() as db:
+            putting.found(db, turn)
+            db.execute("update turns set good = ?, note = ? where id = ?", [good, note, turn])
 
     # Clips
 
@@ -177,141 +308,90 @@ class Store:
     def clip(self, digest: str, name: str = "") -> ClipRef:
         """A reference to a stored sound, under this name."""
         with self._reading() as db:
-            rows = list(db["clips"].rows_where("digest = ?", [digest]))
-        if not rows or not self.clips.path(digest).exists():
+            found = list(db["clips"].rows_where("digest = ?", [digest]))
+        if not found or not self.clips.path(digest).exists():
             raise Gone(f"The recording {name or digest} is no longer stored: attach it again.")
-        return ClipRef(digest, name, rows[0]["seconds"])
+        return ClipRef(digest, name, found[0]["seconds"])
 
     # Below the surface
 
-    def _insert(self, db, conversation, role, status, parts, **told) -> Turn:
-        now = time.time()
-        rows = list(
-            db.query("select max(id) as id from turns where conversation = ?", [conversation])
-        )
-        row = dict(conversation=conversation, parent=rows[0]["id"], role=role, status=status)
-        try:
-            id = db["turns"].insert(row | told | dict(created=now, updated=now)).last_pk
-        except sqlite3.IntegrityError:
-            raise Gone("This conversation was deleted meanwhile; nothing was stored.") from None
-        db["parts"].insert_all(_part_row(id, i, part) for i, part in enumerate(parts))
-        db.execute("update conversations set updated = ? where id = ?", [now, conversation])
-        return _turn(next(db["turns"].rows_where("id = ?", [id])), parts)
-
-    def _say(self, db, answer: int, text: str) -> None:
-        # the turn may have been deleted while it was being said
-        if not db.execute("select 1 from turns where id = ?", [answer]).fetchone():
-            return
-        if text:
-            db["parts"].upsert(
-                {"turn": answer, "position": 0, "text": text}, pk=("turn", "position")
-            )
-        db.execute("update turns set updated = ? where id = ?", [time.time(), answer])
-
-    def _rows(self, conversation: str) -> tuple[list[dict], dict[int, tuple[Part, ...]]]:
+    def _line(self, conversation, leaf, before, limit) -> list[Turn]:
         with self._reading() as db:
-            rows = list(db["turns"].rows_where("conversation = ?", [conversation]))
-            parts = db.query(
-                "select turn, text, clip, name, seconds from parts"
-                " left join clips on digest = clip where turn in"
-                " (select id from turns where conversation = ?) order by turn, position",
-                [conversation],
-            )
-            grouped = groupby(parts, itemgetter("turn"))
-            return rows, {turn: tuple(map(_part, group)) for turn, group in grouped}
+            try:
+                rows.conversation(db, conversation)
+                at = lines.at(db, conversation, leaf if before is None else before)
+                if before is not None:
+                    at = putting.found(db, before).parent
+            except Gone:
+                return []
+            return list(map(self._as_owed, rows.turns(db, lines.up(db, conversation, at, limit))))
+
+    def _signature(self) -> str:
+        with self._announcing, as_sentences():
+            return self._presence.announce()
+
+    def _pay(self) -> None:
+        """Store the last words that are owed."""
+        with self._file.writing() as db:
+            paid = list(self._owed.items())
+            for answer, (text, status, sentence) in paid:
+                putting.say(db, answer, text)
+                db.execute(
+                    "update turns set status = ?, sentence = ? where id = ?",
+                    [status, sentence, answer],
+                )
+        for answer, words in paid:
+            if self._owed.get(answer) == words:
+                del self._owed[answer]
+
+    def _as_owed(self, turn: Turn) -> Turn:
+        if turn.id not in self._owed:
+            return turn
+        text, status, sentence = self._owed[turn.id]
+        parts = (text,) if text else turn.parts
+        return replace(turn, parts=parts, status=status, sentence=sentence)
 
     def _is_dead(self, writer: str) -> bool:
         return not self._presence.is_alive(writer)
 
-    def _settle(self, db) -> None:
+    def _settle_the_dead(self) -> bool:
+        """Whether answers were found whose process is gone."""
+        with self._reading() as db:
+            if not any(map(self._is_dead, _writers(db))):
+                return False
+        with self._writing() as db:
+            self._settle(db)
+        return True
+
+    def _settle(self, db: Database) -> None:
         """Answers whose process is gone say so."""
-        writing = db.query("select distinct writer from turns where status = ?", [WRITING])
-        for writer in [row["writer"] for row in writing if self._is_dead(row["writer"])]:
+        for writer in filter(self._is_dead, _writers(db)):
             db.execute(
                 "update turns set status = ? where status = ? and writer = ?",
                 [INTERRUPTED, WRITING, writer],
             )
 
-    def _forget_unsaid(self, db, before: float) -> None:
-        """Remove conversations in which nothing was ever asked."""
-        db.execute(
-            "delete from conversations where created <= ?"
-            " and not exists (select 1 from turns where conversation = conversations.id)",
-            [before],
-        )
-
-    def _forget_unused(self, db, before: float, among: Sequence[str] | None = None) -> None:
-        """Remove clips that no turn uses: those created before a time, among some or all.
-
-        The files go while the write lock is held, so that `keep` cannot bring one back in between.
-        A crash here leaves a clip without a turn, or a file without a clip, for the next start.
-        """
-        unused = (
-            "select digest from clips where created <= ?"
-            " and not exists (select 1 from parts where clip = digest)"
-        )
-        digests = {row["digest"] for row in db.query(unused, [before])}
-        if among is None:
-            known = {row["digest"] for row in db.query("select digest from clips")}
-            digests |= set(self.clips.digests()) - known
-        else:
-            digests &= set(among)
-        for digest in digests:
-            db.execute("delete from clips where digest = ?", [digest])
-            self.clips.remove(digest)
-
     @contextmanager
     def _reading(self) -> Iterator[Database]:
-        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            connection.execute("pragma foreign_keys = on")
-            yield Database(connection)
-        finally:
-            connection.close()
+        with self._file.reading() as db:
+            yield db
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
-        """Takes the write lock at once: one that is upgraded later can fail without waiting."""
-        with self._reading() as db:
-            db.execute("begin immediate")
-            with _all_or_nothing(db):
-                yield db
+        with self._file.writing() as db:
+            yield db
+        if self._owed:
+            with suppress(StoreTrouble):
+                self._pay()
 
     @contextmanager
-    def _migrating(self) -> Iterator[Database]:
-        """As writing, but references are not enforced: a table that is rebuilt is dropped first."""
-        with self._reading() as db:
-            db.execute("pragma journal_mode = wal")
-            db.execute("pragma foreign_keys = off")
-            db.execute("begin immediate")
-            with _all_or_nothing(db):
-                yield db
+    def _changing(self, id: str) -> Iterator[Database]:
+        """Writing to a conversation that must be there."""
+        with self._writing() as db:
+            rows.conversation(db, id)
+            yield db
 
 
-@contextmanager
-def _all_or_nothing(db: Database) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        db.conn.execute("rollback")
-        raise
-    db.conn.execute("commit")
-
-
-def _part_row(turn: int, position: int, part: Part) -> dict:
-    row = {"turn": turn, "position": position, "text": None, "clip": None, "name": ""}
-    if isinstance(part, str):
-        return row | {"text": part}
-    return row | {"clip": part.digest, "name": part.name}
-
-
-def _part(row: dict) -> Part:
-    if row["clip"] is None:
-        return row["text"]
-    return ClipRef(row["clip"], row["name"], row["seconds"])
-
-
-def _turn(row: dict, parts: Sequence[Part]) -> Turn:
-    row = {key: value for key, value in row.items() if key != "writer"}
-    unheard = tuple(Unheard(**stretch) for stretch in json.loads(row["unheard"]))
-    return Turn(**row | {"unheard": unheard, "parts": tuple(parts)})
+def _writers(db: Database) -> list[str]:
+    found = db.execute("select distinct writer from turns where status = ?", [WRITING])
+    return [writer for (writer,) in found]
