@@ -31,8 +31,9 @@ from model.spec import HOP, IM_END
 from model.training import corpus, warmstart
 from model.training.adapter import Adapted, adapt
 from model.training.clips import batches, log_mel
-from model.training.dialogues import ASK, IGNORED, Dialogue, Turn, about_sound, render
+from model.training.dialogues import IGNORED, Dialogue, Facts, Turn, converse, render, small_talk
 from model.training.loop import STATE, Plan, Run, restore
+from model.training.wordings import ASKS
 from model.windows import Window
 
 RATE = 1e-3  # peak, of what is new; a tenth for what the warm start has taught
@@ -161,12 +162,14 @@ def lessons(
 ) -> Iterator[Lesson]:
     """Endless. `talk` is a list of (Turn, whether its answer is whole)."""
     draw = random.Random(seed)
-    turns = [turn for turn, whole in talk if whole]
+    turns = small_talk(([turn], whole) for turn, whole in talk)
     for batch in batches(clips, seed, **sizes):
         if draw.random() < TALK_SHARE:
             few = draw.sample(talk, min(_TALK, len(talk)))
             yield Lesson(None, [render(renderer, [turn], whole=whole) for turn, whole in few], [])
-        said = about_sound(batch.texts, batch.mels.shape[2] * HOP, turns, draw)
+        n = batch.mels.shape[2] * HOP
+        facts = [Facts(transcript=corpus.sentence(text), samples=n) for text in batch.texts]
+        said = converse(facts, turns, draw)
         yield Lesson(batch.mels, [render(renderer, turns_) for turns_ in said], batch.texts)
 
 
@@ -181,7 +184,7 @@ def answer(model: QwenAudio, renderer: Renderer, samples, limit: int = 64) -> st
     """What the model in training says of a clip (n,) when asked the first question, greedily."""
     clip, control = Clip(samples, ""), renderer.tokenizer.control
     window = Window(clip, 0, len(samples))
-    prompt = renderer.chat([Message("user", (clip, ASK[0]))], [[window]])
+    prompt = renderer.chat([Message("user", (clip, ASKS["transcript"][0]))], [[window]])
     model.llm.config._attn_implementation = "sdpa"  # whose masks the reader of a cache makes
     with torch.autocast("cpu", torch.bfloat16):
         (slots,) = warmstart.hear(model, log_mel(torch.from_numpy(samples)[None]))

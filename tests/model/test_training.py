@@ -1,18 +1,16 @@
 """Learning at toy size: a step lowers the loss, a stopped run goes on, what is shipped is what was
 trained."""
 
-import random
-
 import numpy as np
 import pytest
 import torch
 
 from model import mel
 from model.prompt import Renderer
-from model.spec import AUDIO_END, AUDIO_START, HOP, IM_END
-from model.training import adapter, clips, corpus, dialogues, pretrain, talk, warmstart
+from model.spec import HOP
+from model.training import adapter, clips, corpus, dialogues, pretrain, warmstart
 from model.training.loop import Plan, Run
-from tests.model.conftest import Letters, tiny_engine, tiny_model
+from tests.model.conftest import Letters, tiny_model
 
 LETTERS = Letters()
 
@@ -63,29 +61,6 @@ def test_batches_keep_their_texts(spoken):
     assert batch.mels.shape == (len(batch.texts), 80, batch.mels.shape[2])
     assert batch.mels.shape[2] % clips.BUCKET == 0
     assert set(batch.texts) <= {clip.text for clip in spoken}
-
-
-def test_only_the_assistants_words_are_learned(model):
-    turns = [dialogues.Turn("What?", "Yes.", 16_000), dialogues.Turn("Again.", "YES.")]
-    dialogue = dialogues.render(renderer(model), turns)
-    learned = [i for i in dialogue.labels if i != dialogues.IGNORED]
-    end = LETTERS.control[IM_END]
-    assert learned == [*b"Yes.", end, *b"YES.", end]
-    assert all(
-        label in (i, dialogues.IGNORED)
-        for i, label in zip(dialogue.ids, dialogue.labels, strict=True)
-    )
-    assert (
-        LETTERS.control[AUDIO_START] in dialogue.ids and LETTERS.control[AUDIO_END] in dialogue.ids
-    )
-
-
-def test_every_clip_of_a_batch_is_asked_about_once():
-    texts, talk = [f"word {i}" for i in range(7)], [dialogues.Turn("Hello!", "Hello.")]
-    for seed in range(30):
-        said = dialogues.about_sound(texts, 16_000, talk, random.Random(seed))
-        heard = [turn.answer for turns in said for turn in turns if turn.samples]
-        assert heard == [corpus.sentence(text) for text in texts]
 
 
 def test_the_warm_start_learns_and_goes_on_where_it_stopped(model, spoken, tmp_path):
@@ -186,11 +161,3 @@ def test_what_is_shipped_is_what_was_trained():
 def _forward(layer, x):
     with torch.autocast("cpu", torch.bfloat16):
         return layer(x).float()
-
-
-def test_text_to_mix_in_is_what_the_base_model_answers():
-    prompts = talk.prompts()
-    assert len(prompts) > 100 and len(set(prompts)) == len(prompts)
-    rows = list(talk.answers(tiny_engine(), prompts[:2]))
-    assert [row["prompt"] for row in rows] == prompts[:2]
-    assert all(row.keys() == {"prompt", "answer", "ended"} for row in rows)
