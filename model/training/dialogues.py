@@ -137,27 +137,21 @@ class _Maker:
         turn = makers.get(shape, self.fact)(clip) or self.fact(clip)
         return Turn(turn.question, turn.answer, clip.samples)
 
-    def fact(self, clip: Facts, wordings=_QUESTIONS, asked: Sequence[Turn] = ()) -> Turn | None:
-        """A question that has an answer which was not given yet; None where there is none."""
-        answers = {turn.answer for turn in asked}
-        known = [name for name in clip.known if name in wordings]
-        known = [name for name in known if clip.answer(name) not in answers]
-        if asked and clip.kind == "Speech.":  # which sound it was is no question after that
-            known = [name for name in known if name != "event"]
-        samples = 0 if asked else clip.samples
-        if clip.others and not asked and self.draw.random() < len(clip.others) / 3:
-            return Turn(*self.draw.choice(clip.others), samples)
-        if not known and (asked or not clip.others):
+    def fact(self, clip: Facts, asked: Sequence[Turn] = ()) -> Turn | None:
+        """A question that has an answer. After others: one whose answer was not given yet, None
+        where there is none."""
+        wordings = say.THEN if asked else _QUESTIONS
+        names = [n for n in clip.known if n in wordings and not _was_told(clip, n, asked)]
+        if not asked and clip.others:
+            if not names or self.draw.random() < len(clip.others) / 3:
+                return Turn(*self.draw.choice(clip.others), clip.samples)
+        if not names:
             assert asked, f"nothing is known of a clip: {clip}"
             return None
-        if not known:
-            return Turn(*self.draw.choice(clip.others), samples)
-        name = _drawn({name: _often(clip, name) for name in known}, self.draw)
-        often = FIRST if wordings is _QUESTIONS and name in say.ASKS else 1
-        return Turn(self.worded(wordings[name], often), clip.answer(name), samples)
-
-    def worded(self, wordings: Sequence[str], often: int = 1) -> str:
-        return self.draw.choice([wordings[0]] * (often - 1) + list(wordings))
+        name = _drawn({name: _often(clip, name) for name in names}, self.draw)
+        more = [] if asked or name == "animal" else [wordings[name][0]] * (FIRST - 1)
+        question = self.draw.choice([*more, *wordings[name]])
+        return Turn(question, clip.answer(name), () if asked else clip.samples)
 
     def open(self, clip: Facts) -> Turn | None:
         answer = clip.described()
@@ -209,7 +203,7 @@ class _Maker:
         if not self.talk:
             del shares["talk"]
         makers: dict[str, Callable[[], Turn | None]] = {
-            "fact": lambda: self.fact(clip, say.THEN, turns),
+            "fact": lambda: self.fact(clip, turns),
             "whether": lambda: self.whether(clip, say.WHETHER_THEN),
             "speech or music": lambda: self.speech_or_music(clip),
             "repeat": lambda: self.repeat(clip, turns),
@@ -321,6 +315,12 @@ class _Maker:
         return Turn(self.draw.choice(say.EACH), said)
 
 
+def _was_told(clip: Facts, name: str, asked: Sequence[Turn]) -> bool:
+    """Whether a fact is no question any more; after speech, nobody asks which sound it was."""
+    told = clip.answer(name) in {turn.answer for turn in asked}
+    return told or bool(asked) and name == "event" and clip.kind == "Speech."
+
+
 def _often(clip: Facts, name: str) -> float:
     """How often a fact is asked for, beside the others of its clip."""
     own = name != "event" or clip.event
@@ -340,7 +340,7 @@ def _drawn(shares: dict[str, float], draw: random.Random) -> str:
 
 def held_out(rows: Iterable[Row], n: int, seed: int = 0) -> list[tuple[Row, dict]]:
     """Follow-ups to score, at most `n`, as many for each fact: a row of the clip, and `task`,
-    `before`, `question` and `text` of a manifest line. A tenth do not fit the sound."""
+    `before`, `question` and `text` of a manifest line. One share does not fit its sound."""
     draw, clips = random.Random(seed), defaultdict(list)
     for row in rows:
         clips[row.clip].append(row)
@@ -378,7 +378,8 @@ def _item(facts: Facts, name: str, draw: random.Random) -> dict:
         name, text, task = draw.choice(_misfits(facts)), say.CANNOT, "question"
     else:
         text, task = getattr(facts, name), TASK_OF[name]
-    earlier = [say.OPEN[0], *(say.ASKS[other][0] for other in facts.known if other != name)]
+    others = [other for other in say.ASKS if other != name and getattr(facts, other)]
+    earlier = [say.OPEN[0], *(say.ASKS[other][0] for other in others)]
     question = draw.choice(say.HELD_OUT[name])
     return {"task": task, "before": [draw.choice(earlier)], "question": question, "text": text}
 

@@ -205,7 +205,10 @@ _NOTHING = (  # asked about a sound, and none was given
     "Do you hear the music?|What did I just say?|Can you hear me?|How long is the recording?|"
     "Compare the two recordings.|What is in Audio 1?|Is this a piano?"
 ).split("|")
-_STRANGE = re.compile(r"SmolLM|Hugging ?Face|as an AI|language model|\[|�|http", re.IGNORECASE)
+_STRANGE = re.compile(
+    r"SmolLM|Hugging ?Face|as an? (?:AI|helpful)|language model|helpful assistant|I.m sorry|\[|�|http",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
