@@ -14,7 +14,7 @@ from model.errors import EarshotError, Empty  # noqa: E402
 from model.messages import Message, Sampling  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
 
-COMMANDS = ("ui", "ask", "doctor", "download", "info", "evaluate")
+COMMANDS = ("ui", "ask", "doctor", "download", "info", "evaluate", "train")
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -87,6 +87,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     evaluate.add_argument("--items", type=Path, metavar="FILE", help="where each answer is written")
     evaluate.add_argument("--report", type=Path, metavar="HTML", help="also write a page with it")
+    _train_words(commands)
     words = cli.parse_args(argv)
     try:
         Sampling(**_chosen(words))
@@ -95,6 +96,34 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     if words.command == "ask" and not words.clips and Path(words.question).is_file():
         ask.error(f'what do you want to know? Add a question: ask {words.question} "…"')
     return words
+
+
+def _train_words(commands) -> None:
+    train = commands.add_parser("train", help="teach a model, or adapt it to your recordings")
+    train.add_argument("--stage", choices=["warmstart", "pretrain", "sft", "adapt"], required=True)
+    train.add_argument("--base", type=Path, metavar="DIR", help="the model it begins with")
+    train.add_argument("--data", type=Path, nargs="+", metavar="FILE", help="manifests, JSON lines")
+    train.add_argument("--out", type=Path, metavar="DIR", help="what comes out, and checkpoints")
+    length = train.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int)
+    length.add_argument("--minutes", type=float)
+    train.add_argument("--resume", action="store_true", help="go on where --out stopped")
+    train.add_argument("--seconds-per-batch", type=float, metavar="S", help="of sound")
+    train.add_argument("--accumulate", type=int, metavar="N", help="batches in a step")
+    train.add_argument("--longest", type=float, metavar="S", help="clips of more seconds are cut")
+    train.add_argument("--rate", type=float, help="peak learning rate of what is not new")
+    train.add_argument("--warm-up", type=int, metavar="STEPS")
+    train.add_argument("--layers", type=int, metavar="N", help="the last N of the encoder learn")
+    train.add_argument("--rank", type=int, help="of the low-rank adapters")
+    train.add_argument("--full", action="store_true", help="all of the language model, no adapters")
+    train.add_argument("--bits", type=int, choices=[4, 32], help="4: adapters beside 4-bit weights")
+    train.add_argument("--temperature", type=float, help="1: tasks as they are; large: all alike")
+    train.add_argument("--weights", nargs="+", metavar="NAME=N", help="of tasks, sources, kinds …")
+    train.add_argument("--ctc-share", type=float, metavar="N", help="of the reading loss")
+    train.add_argument("--talk", type=Path, metavar="FILE", help="dialogues of text to mix in")
+    train.add_argument("--seed", type=int)
+    train.add_argument("--log-every", type=int, metavar="STEPS")
+    train.add_argument("--workers", type=int, metavar="N", help="processes that read ahead")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -231,6 +260,19 @@ def run_evaluate(words: argparse.Namespace) -> None:
     print(loop.as_json(engine.about.name, found))
 
 
+def run_train(words: argparse.Namespace) -> None:
+    from model.training import train
+
+    given = {name: value for name, value in vars(words).items() if value not in (None, False)}
+    given.pop("command")
+    if "seconds_per_batch" in given:
+        given["seconds"] = given.pop("seconds_per_batch")
+    if "weights" in given:
+        pairs = (pair.rsplit("=", 1) for pair in given["weights"])
+        given["weights"] = {name: float(weight) for name, weight in pairs}
+    train.run(train.Plan(**given))
+
+
 def open_engine(words: argparse.Namespace):
     """The engine that --model, --bits and --device ask for, with a progress bar while it loads."""
     from model.engine import Parrot
@@ -292,6 +334,7 @@ RUN = {
     "info": run_info,
     "download": run_download,
     "evaluate": run_evaluate,
+    "train": run_train,
 }
 
 if __name__ == "__main__":

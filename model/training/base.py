@@ -1,7 +1,8 @@
 """SmolLM2 (a GGUF file) and Whisper's encoder (a transformers folder) to an Earshot-mini that has
-learned nothing yet. Trains nothing.
+learned nothing yet; a checkpoint without tags to one that has them. Trains nothing.
 
-    python -m model.training.base MODEL.gguf TOKENIZER.json WHISPER_FOLDER OUT
+    python -m model.training.base join MODEL.gguf TOKENIZER.json WHISPER_FOLDER OUT
+    python -m model.training.base grow FOLDER OUT
 
 SmolLM2 is a llama: the Qwen2 backbone with q/k/v biases of zero, the same logits. Needs gguf (pip).
 """
@@ -18,8 +19,10 @@ from transformers import Qwen2Config
 
 from model import checkpoint
 from model.qwen_audio import QwenAudio, QwenAudioConfig
-from model.spec import AUDIO_END, AUDIO_PAD, AUDIO_START, MELS
+from model.placement import Placement
+from model.spec import MARKS, MELS, SOUND, TAGS
 
+APART = 0.1  # spread of new rows, as a share of the words' own
 POOL = 4  # encoder steps of 20 ms side by side in a slot: 80 ms
 _LLM = {  # GGUF: ours
     "attn_norm": "input_layernorm",
@@ -141,25 +144,60 @@ def _ear(whisper: Path) -> dict[str, torch.Tensor]:
     return {f"audio.{name}": weight for name, weight in weights.items()}
 
 
-def with_sound(tokenizer: Path, out: Path) -> dict[str, int]:
-    """Writes the tokenizer with the three control tokens of sound after its last id."""
+def with_control(tokenizer: Path, out: Path) -> dict[str, int]:
+    """Writes the tokenizer with the control tokens of sound, then the tags, after its last id; what
+    it has already stays where it is. Time marks are left out: they would be 3001 rows more."""
     from tokenizers import AddedToken, Tokenizer
 
-    tokens = Tokenizer.from_file(str(tokenizer))
-    names = (AUDIO_PAD, AUDIO_START, AUDIO_END)
+    tokens, marks = Tokenizer.from_file(str(tokenizer)), set(MARKS)
+    names = [*SOUND, *(tag for tag in TAGS if tag not in marks)]
     tokens.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in names])
+    out.parent.mkdir(parents=True, exist_ok=True)
     tokens.save(str(out))
     return {name: tokens.token_to_id(name) for name in names}
 
 
+def grow(folder: Path, out: Path) -> QwenAudio:
+    """Writes the checkpoint with a row for each control token, in float32. New rows are the mean
+    of all words, and a little apart from each other."""
+    tokens = with_control(folder / "tokenizer.json", out / "tokenizer.json")
+    model = checkpoint.load(folder, Placement(torch.device("cpu"), torch.float32, 32))
+    model = with_rows(model, max(tokens.values()) + 1)
+    checkpoint.save(model, out)
+    return model
+
+
+def with_rows(model: QwenAudio, n: int, seed: int = 0) -> QwenAudio:
+    """The model with a vocabulary of `n` tokens, at least as many as it has. A row of a control
+    token of sound is never read, but must be there for those after it."""
+    words = model.llm.embed_tokens.weight.data
+    draw = torch.Generator().manual_seed(seed)
+    noise = torch.randn(n - len(words), words.shape[1], generator=draw) * words.std(0) * APART
+    grown = torch.cat((words, words.mean(0) + noise))
+    model.llm.embed_tokens = nn.Embedding(*grown.shape, _weight=grown)
+    model.head = nn.Linear(*grown.shape[::-1], bias=False, device="meta")
+    assert model.config.tie_word_embeddings, "a head of its own would need new rows too"
+    model.head.weight = model.llm.embed_tokens.weight
+    model.config.text_config.vocab_size = n
+    return model.requires_grad_(False)
+
+
 def main(argv: list[str] | None = None) -> None:
-    cli = argparse.ArgumentParser(description="Join SmolLM2 and Whisper's encoder, untrained.")
+    cli = argparse.ArgumentParser(description="Make an untrained Earshot-mini, or give it tags.")
+    commands = cli.add_subparsers(dest="command", required=True)
+    join = commands.add_parser("join", help="SmolLM2 and Whisper's encoder")
     for name in ("gguf", "tokenizer", "whisper", "out"):
-        cli.add_argument(name, type=Path)
+        join.add_argument(name, type=Path)
+    tags = commands.add_parser("grow", help="rows for the tags")
+    for name in ("folder", "out"):
+        tags.add_argument(name, type=Path)
     args = cli.parse_args(argv)
-    args.out.mkdir(parents=True, exist_ok=True)
-    tokens = with_sound(args.tokenizer, args.out / "tokenizer.json")
-    checkpoint.save(build(args.gguf, args.whisper, tokens), args.out)
+    if args.command == "grow":
+        grow(args.folder, args.out)
+        return
+    tokens = with_control(args.tokenizer, args.out / "tokenizer.json")
+    model = build(args.gguf, args.whisper, tokens)
+    checkpoint.save(with_rows(model, max(tokens.values()) + 1), args.out)
 
 
 if __name__ == "__main__":
