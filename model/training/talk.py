@@ -206,7 +206,8 @@ _NOTHING = (  # asked about a sound, and none was given
     "Compare the two recordings.|What is in Audio 1?|Is this a piano?"
 ).split("|")
 _STRANGE = re.compile(
-    r"SmolLM|Hugging ?Face|as an? (?:AI|helpful)|language model|helpful assistant|I.m sorry|\[|�|http",
+    r"SmolLM|Hugging ?Face|as an? (?:AI|helpful)|language model|helpful assistant|"
+    r"I.m sorry(?! to hear)|\[|\ufffd|http",
     re.IGNORECASE,
 )
 
