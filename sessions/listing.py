@@ -12,7 +12,10 @@ TAG_LENGTH = 40  # characters
 MOST_TAGS = 20  # of one conversation
 
 # In which something was asked, and that are not being deleted. An index has them in their order.
-LISTED = "c.deleted is null and exists (select 1 from turns where conversation = c.id)"
+LISTED = (  # the leaf is looked at first: it is at hand, and only who took back everything has none
+    "c.deleted is null"
+    " and (c.leaf is not null or exists (select 1 from turns where conversation = c.id))"
+)
 ORDER = "c.pinned, c.updated, c.id"
 
 

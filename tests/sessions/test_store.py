@@ -4,13 +4,10 @@ import errno
 import multiprocessing
 import sqlite3
 import threading
-import time
 
 import pytest
-from sqlite_utils import Database
 
 from sessions.errors import Gone, StoreTrouble
-from sessions.migrations import migration
 from sessions.records import (
     DONE,
     INTERRUPTED,
@@ -24,12 +21,6 @@ from sessions.records import (
 from sessions.store import Store
 
 DOG, CAT = "d" * 32, "ca" * 16
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
 
 
 def kept(store, digest=DOG, name="dog.wav"):
@@ -241,25 +232,6 @@ def test_two_processes_may_open_a_new_folder_together(tmp_path):
         process.join()
     with Store(tmp_path) as store:
         assert {store.conversation(id).id for id in ids} == ids
-
-
-@pytest.mark.parametrize("start", [m.name for m in migration._migrations])
-def test_every_earlier_schema_grows_into_this_one(tmp_path, start):
-    db, now = Database(tmp_path / "earshot.db"), time.time()
-    migration.apply(db, stop_before=start)
-    if "conversations" in db.table_names():
-        old = {"id": "old", "title": "kept", "system": "", "created": now, "updated": now}
-        db["conversations"].insert(old)
-    if "turns" in db.table_names():
-        turn = {"conversation": "old", "role": "user", "status": DONE, "created": now}
-        db["turns"].insert(turn | {"updated": now})
-    db.close()
-    with Store(tmp_path) as store:
-        if start != "m001_conversations":
-            assert store.conversation("old").title == "kept"
-        id = store.start().id
-        store.ask(id, (kept(store), "new"))
-        assert store.turns(id)[0].text == "new"
 
 
 def test_the_data_folder_may_come_from_the_environment(tmp_path, monkeypatch):
