@@ -1,0 +1,297 @@
+"""Notes of the General MIDI instruments, rendered from sound fonts by fluidsynth.
+
+A font takes seconds to load, so hundreds of notes are one MIDI file and one run, cut apart after.
+The families are those of the General MIDI sound set; what has none (timpani, choir, orchestra hit)
+is left out.
+"""
+
+import random
+import struct
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from model.spec import SAMPLE_RATE
+from model.training.packing import Pack
+from model.training.sources import LICENCES, MissingTool, need, pcm
+
+LOWEST, HIGHEST = 28, 96  # MIDI pitches asked about: E1 to C7
+QUIET = 100  # largest sample of a note that cannot be heard
+BATCH = 500  # notes in one run of fluidsynth
+TEST_FONT = "musescore-general-soundfont-small"  # never learned from
+FONTS = {  # Debian package: file in it
+    "fluid-soundfont-gm": "usr/share/sounds/sf2/FluidR3_GM.sf2",
+    "timgm6mb-soundfont": "usr/share/sounds/sf2/TimGM6mb.sf2",
+    TEST_FONT: "usr/share/sounds/sf3/MuseScore_General_Lite.sf3",
+}
+_TICKS = 480  # of a MIDI file's quarter note, which lasts half a second: 960 a second
+_REST = 0.9  # seconds between notes, for their ends to fade
+_FAMILIES = """
+Piano
+1 A grand piano. 28 96
+2 A bright piano. 28 96
+3 An electric grand piano. 28 96
+4 A honky-tonk piano. 28 96
+5 An electric piano. 28 96
+6 An electric piano. 28 96
+7 A harpsichord. 29 89
+8 A clavinet. 36 96
+Mallets
+9 A celesta. 60 96
+10 A glockenspiel. 72 96
+11 A music box. 60 96
+12 A vibraphone. 53 89
+13 A marimba. 45 96
+14 A xylophone. 65 96
+15 Tubular bells. 60 77
+16 A dulcimer. 48 84
+Organ
+17 A drawbar organ. 36 96
+18 A percussive organ. 36 96
+19 A rock organ. 36 96
+20 A church organ. 36 96
+21 A reed organ. 36 96
+22 An accordion. 53 89
+23 A harmonica. 60 84
+24 A tango accordion. 53 89
+Guitar
+25 An acoustic guitar. 40 83
+26 A steel guitar. 40 83
+27 A jazz guitar. 40 86
+28 An electric guitar. 40 86
+29 A muted guitar. 40 86
+30 An overdriven guitar. 40 86
+31 A distorted guitar. 40 86
+32 Guitar harmonics. 40 86
+Bass
+33 An acoustic bass. 28 55
+34 A fingered bass. 28 55
+35 A picked bass. 28 55
+36 A fretless bass. 28 55
+37 A slap bass. 28 55
+38 A slap bass. 28 55
+39 A synth bass. 28 55
+40 A synth bass. 28 55
+Strings
+41 A violin. 55 96
+42 A viola. 48 86
+43 A cello. 36 76
+44 A double bass. 28 60
+45 Tremolo strings. 36 91
+46 Plucked strings. 36 91
+47 A harp. 28 96
+49 A string orchestra. 36 91
+50 A string orchestra. 36 91
+51 Synthetic strings. 36 91
+52 Synthetic strings. 36 91
+Brass
+57 A trumpet. 55 82
+58 A trombone. 40 72
+59 A tuba. 28 58
+60 A muted trumpet. 55 82
+61 A French horn. 41 77
+62 A brass section. 36 84
+63 Synthetic brass. 36 84
+64 Synthetic brass. 36 84
+Reeds
+65 A soprano saxophone. 56 88
+66 An alto saxophone. 49 81
+67 A tenor saxophone. 44 76
+68 A baritone saxophone. 36 69
+69 An oboe. 58 91
+70 An English horn. 52 81
+71 A bassoon. 34 72
+72 A clarinet. 50 91
+Flutes
+73 A piccolo. 74 96
+74 A flute. 60 96
+75 A recorder. 60 96
+76 A pan flute. 60 96
+77 A blown bottle. 60 96
+78 A shakuhachi. 55 84
+79 A whistle. 60 96
+80 An ocarina. 60 84
+Synthesizer
+81 A square wave synthesizer. 36 96
+82 A sawtooth synthesizer. 36 96
+83 A calliope synthesizer. 48 96
+84 A chiff synthesizer. 48 96
+85 A charang synthesizer. 36 96
+86 A voice synthesizer. 48 84
+87 A synthesizer in fifths. 36 84
+88 A bass and lead synthesizer. 36 84
+89 A new age synthesizer. 36 96
+90 A warm synthesizer. 36 96
+91 A polyphonic synthesizer. 36 96
+92 A choir synthesizer. 48 84
+93 A bowed glass synthesizer. 48 96
+94 A metallic synthesizer. 36 96
+95 A halo synthesizer. 36 96
+96 A sweeping synthesizer. 36 96
+"""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An instrument: its General MIDI program (from 1), family, name, and range in MIDI pitches."""
+
+    program: int
+    family: str
+    name: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """One note to play. `hold` is the seconds until the key is let go."""
+
+    preset: Preset
+    pitch: int  # MIDI, 60 is middle C
+    velocity: int
+    hold: float
+
+
+def _presets() -> dict[int, Preset]:
+    found, family = {}, ""
+    for line in _FAMILIES.strip().splitlines():
+        program, *name, low, high = line.split() if " " in line else ("", "", "", "")
+        if not program:
+            family = line
+            continue
+        found[int(program)] = Preset(int(program), family, " ".join(name), int(low), int(high))
+    return found
+
+
+PRESETS = _presets()
+FAMILIES = tuple(dict.fromkeys(preset.family for preset in PRESETS.values()))
+# Their written pitch is not the one heard: fifths, and harmonics an octave above
+_UNPITCHED = {15, 32, 87}
+
+
+def spoken(pitch: int) -> str:
+    """A MIDI pitch as it is answered: 60 is "C4.", 54 "F sharp 3."."""
+    name = "C C# D D# E F F# G G# A A# B".split()[pitch % 12]
+    octave = pitch // 12 - 1
+    return f"{name[0]} sharp {octave}." if len(name) > 1 else f"{name}{octave}."
+
+
+def drawn(n: int, draw: random.Random) -> list[Note]:
+    """`n` notes, as many of each family, shuffled."""
+    notes = []
+    for i in range(n):
+        family = FAMILIES[i % len(FAMILIES)]
+        preset = draw.choice([p for p in PRESETS.values() if p.family == family])
+        pitch = draw.randint(max(preset.low, LOWEST), min(preset.high, HIGHEST))
+        notes.append(Note(preset, pitch, draw.randint(50, 120), draw.uniform(0.6, 2.5)))
+    draw.shuffle(notes)
+    return notes
+
+
+def midi(notes: list[Note]) -> bytes:
+    """A MIDI file that plays the notes one after the other, with rests between."""
+    track = bytearray()
+    for note in notes:
+        track += b"\0" + bytes((0xC0, note.preset.program - 1))
+        track += b"\0" + bytes((0x90, note.pitch, note.velocity))
+        track += _length(round(note.hold * 2 * _TICKS)) + bytes((0x80, note.pitch, 0))
+        # a controller nobody listens to carries the rest
+        track += _length(round(_REST * 2 * _TICKS)) + bytes((0xB0, 3, 0))
+    track += b"\0\xff\x2f\0"
+    head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, _TICKS)
+    return head + b"MTrk" + struct.pack(">I", len(track)) + bytes(track)
+
+
+def _length(ticks: int) -> bytes:
+    """A time as MIDI writes it: seven bits a byte, all but the last with the high bit set."""
+    digits = [ticks & 0x7F]
+    while ticks := ticks >> 7:
+        digits.insert(0, 0x80 | ticks & 0x7F)
+    return bytes(digits)
+
+
+def play(notes: list[Note], font: Path, draw: random.Random) -> list[np.ndarray]:
+    """Each note as (n,) int16 at 16 kHz, with up to 0.5 s of its end."""
+    room = draw.choice(("0", "1"))  # with or without the font's reverberation and chorus
+    with tempfile.TemporaryDirectory() as folder:
+        score, sound = Path(folder) / "notes.mid", Path(folder) / "notes.wav"
+        score.write_bytes(midi(notes))
+        # rendered at 48 kHz and brought to 16 kHz by ffmpeg: a synthesiser's own 16 kHz folds back
+        command = [need("fluidsynth"), "-ni", "-R", room, "-C", room, "-r", "48000", "-g", "1.0"]
+        subprocess.run(
+            [*command, "-F", sound, font, score], check=True, capture_output=True, cwd=folder
+        )
+        whole = pcm(sound)
+    cuts, at = [], 0.0
+    for note in notes:
+        start = round(at * SAMPLE_RATE)
+        end = round((at + note.hold + draw.uniform(0.1, 0.5)) * SAMPLE_RATE)
+        cuts.append(_faded(whole[start:end]))
+        at += _seconds(note.hold) + _seconds(_REST)
+    return cuts
+
+
+def _seconds(wanted: float) -> float:
+    """A time as the MIDI file keeps it, in whole ticks."""
+    return round(wanted * 2 * _TICKS) / (2 * _TICKS)
+
+
+def _faded(cut: np.ndarray, seconds: float = 0.05) -> np.ndarray:
+    """The last 50 ms fade away, so that the cut makes no click."""
+    n = min(len(cut), round(seconds * SAMPLE_RATE))
+    fade = np.ones(len(cut), np.float32)
+    fade[len(cut) - n :] = np.linspace(1, 0, n)
+    return (cut * fade).astype(np.int16)
+
+
+def pack(job: tuple[str, str, int, int], sources: Path, out: Path) -> None:
+    """One part: (its name, the font's package, how many notes, seed)."""
+    name, package, n, seed = job
+    draw = random.Random(seed)
+    notes = drawn(n, draw)
+    split = "test" if package == TEST_FONT else "train"
+    cuts = play(notes, font(package, sources), draw)
+    with Pack(out, name) as part:
+        for note, cut in zip(notes, cuts, strict=True):
+            if np.abs(cut).max() < QUIET:
+                continue
+            part.add(cut, _answers(note), split=split, **_facts(note, package))
+
+
+def _answers(note: Note) -> dict[str, str]:
+    preset = note.preset
+    answers = {"instrument family": f"{preset.family}.", "instrument": preset.name}
+    if preset.program not in _UNPITCHED:
+        answers["note"] = spoken(note.pitch)
+    return answers | {"kind of sound": "An instrument."}
+
+
+def _facts(note: Note, package: str) -> dict:
+    preset = note.preset
+    known = {"family": preset.family, "program": preset.program, "pitch": note.pitch}
+    known |= {"velocity": note.velocity, "instrument": preset.name}
+    return known | {"kind": "note", "source": package, "licence": LICENCES[package]}
+
+
+def font(package: str, sources: Path) -> Path:
+    """The sound font of a package, unpacked among the sources or installed on this machine."""
+    for root in (sources / package, Path("/")):
+        if (root / FONTS[package]).exists():
+            return root / FONTS[package]
+    raise MissingTool(f"{package} is not installed. Install it with: apt-get install {package}.")
+
+
+def need_all() -> None:
+    """Raises MissingTool where notes cannot be rendered."""
+    need("fluidsynth")
+
+
+def jobs(n_train: int, n_test: int) -> list[tuple[str, str, int, int]]:
+    """The parts to pack: notes to learn from two fonts in turn, and notes of the test font."""
+    fonts = [package for package in FONTS if package != TEST_FONT]
+    sizes = [min(BATCH, n_train - at) for at in range(0, n_train, BATCH)]
+    parts = [(f"notes-{i:02d}", fonts[i % len(fonts)], n, 1000 + i) for i, n in enumerate(sizes)]
+    return [*parts, ("notes-test", TEST_FONT, n_test, 999)]
