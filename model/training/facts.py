@@ -94,8 +94,10 @@ class Facts:
 
     @property
     def misfits(self) -> list[str]:
-        """What can be asked and has no answer."""
-        return [name for name in _MISFITS.get(self.kind, ()) if not self.answer(name)]
+        """What can be asked and has no answer. A shouted word might have been written down."""
+        worded = any(verb in self.event for verb in ("saying", "shouting"))
+        unfit = [name for name in _MISFITS.get(self.kind, ()) if not self.answer(name)]
+        return [name for name in unfit if not (worded and name in _SPOKEN)]
 
     @property
     def is_english(self) -> bool:

@@ -24,6 +24,7 @@ from model.training.wordings import ASKS, NO_RECORDING, OPEN
 LONGEST = 64  # tokens of an answer; longer ones are cut, and their end is not learned
 BATCH = 32  # prompts answered at a time
 COPIES = 4  # of what the base model cannot know; there is little of it
+FURTHER = 0.4  # share of the whole answers that get a second question
 _SEED = 0
 
 _CAPITALS = dict(
@@ -58,6 +59,9 @@ _ABOUT = (
     "Explain {} to a child.",
     "Name three words that have to do with {}.",
     "Ask me a question about {}.",
+    "What is the best thing about {}?",
+    "Think of a title for a story about {}.",
+    "Write one sentence with these words in it: {}.",
 )
 _THINGS = (
     "gravity,electricity,a verb,a noun,an adjective,democracy,photosynthesis,an atom,a planet,"
@@ -69,7 +73,7 @@ _THINGS = (
     "a mammal,a reptile,an insect,a prime number,a triangle,a fraction,machine learning,"
     "a password,a recipe,a budget"
 ).split(",")
-_WHAT_IS = ("What is {}?", "Explain in one sentence what {} is.")
+_WHAT_IS = ("What is {}?", "Explain in one sentence what {} is.", "Tell me briefly about {}.")
 _LISTS = (
     "colours,fruits,vegetables,animals,birds,countries,cities,rivers,planets,sports,instruments,"
     "languages,drinks,flowers,trees,tools,days of the week,months,seasons,metals,shapes,"
@@ -84,7 +88,11 @@ _HOW = (
     "speak in public,calm down,start a conversation,draw a cat,read faster,stop being tired,"
     "care for a dog,write a poem,pack a suitcase,fix a bicycle,find a job"
 ).split(",")
-_HOW_TO = ("How do I {}?", "Give me one tip: how can I {}?")
+_HOW_TO = (
+    "How do I {}?",
+    "Give me one tip: how can I {}?",
+    "I want to {}. What should I do first?",
+)
 _WHY = (
     "do we sleep|is the sky blue|do birds fly south|does ice float|do leaves fall|is the sea salty|"
     "do we dream|do cats purr|do dogs bark|does the moon shine|do people laugh|is reading good|"
@@ -106,6 +114,8 @@ _REWRITING = (
     'Make this sentence longer: "{}"',
     'Turn this into a question: "{}"',
     'What is the verb in "{}"?',
+    'Write a sentence that could come after this: "{}"',
+    'What could be the reason? "{}"',
 )
 _PLAIN = (
     "Hello!|Hi there.|Hi!|Hey.|Good morning.|Good evening.|Good night.|How are you?|"
@@ -312,7 +322,7 @@ class Base:
 
 
 def dialogues(base: Base, asked: list[Prompt]) -> Iterator[list[dict]]:
-    """What is kept of each batch of prompts; a third of the whole answers are asked on."""
+    """What is kept of each batch of prompts; many of the whole answers are asked on."""
     draw = random.Random(_SEED)
     batches = [asked[i : i + BATCH] for i in range(0, len(asked), BATCH)]
     draw.shuffle(batches)
@@ -324,7 +334,7 @@ def dialogues(base: Base, asked: list[Prompt]) -> Iterator[list[dict]]:
         ):
             if sound(answer, prompt.holds):
                 kept.append({"turns": [[prompt.text, answer]], "ended": ended})
-                if ended and draw.random() < 0.33:
+                if ended and draw.random() < FURTHER:
                     waiting.append([prompt.text, answer, draw.choice(_THEN)])
         while len(waiting) >= BATCH:
             few, waiting = waiting[:BATCH], waiting[BATCH:]

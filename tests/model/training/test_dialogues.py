@@ -195,6 +195,12 @@ def test_facts_are_gathered_from_the_rows_of_a_clip():
     assert Facts.of([row("event", "A dog.", gender="f")]).gender == ""
 
 
+def test_a_shouted_word_is_not_said_to_be_none():
+    shout = Facts(kind="A vocal sound.", event="Somebody shouting no.")
+    assert "transcript" in LAUGHTER.misfits
+    assert "transcript" not in shout.misfits and "note" in shout.misfits
+
+
 def test_other_tasks_are_asked_as_they_are():
     own = Facts(others=(("Which machine is it?", "The left one."),), samples=9)
     for turn in flat(drawn([own, own], 100, text=[])):
