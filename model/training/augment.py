@@ -10,14 +10,17 @@ import torch
 
 from model.mel import extractor
 from model.spec import HOP, MELS, N_FFT, SAMPLE_RATE
+from model.training.data import Row
 
 PLAY = 0.12  # share by which a clip may be sped up or slowed down, and its pitch with it
 _PLAY_OF = {"note": 0.0, "instrument": 0.0, "instrument family": 0.0, "gender": 0.05}
 
 
-def play_of(tasks: Iterable[str]) -> float:
-    """The share by which speed may change, so that all of these answers stay true."""
-    return min((_PLAY_OF.get(task, PLAY) for task in tasks), default=0.0)
+def play_of(rows: Iterable[Row]) -> float:
+    """The share by which the speed of a clip may change, so that all these answers stay true."""
+    told = {row.task for row in rows}
+    told |= {name for row in rows for name, value in row.facts.items() if value}
+    return min(_PLAY_OF.get(name, PLAY) for name in told)
 
 
 def stretched(wave: np.ndarray, factor: float) -> np.ndarray:

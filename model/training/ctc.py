@@ -86,7 +86,9 @@ class Reader(nn.Module):
         # torch's gradient holds + exp(score), which a softmax over the same scores would cancel;
         # ours was normalised over more than these, and brings its own
         if scores.requires_grad:
-            scores.register_hook(lambda grad: grad - scores.detach().exp() * possible[:, None, None])
+            scores.register_hook(
+                lambda grad: grad - scores.detach().exp() * possible[:, None, None]
+            )
         each = ctc_loss(
             scores.transpose(0, 1),
             small[is_token],

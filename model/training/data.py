@@ -95,7 +95,7 @@ def _row(manifest: Path, n: int, line: str) -> Row:
         task=task,
         text=text,
         question=facts.get("question") or "",
-        language=(facts.get("language") or "")[:2],
+        language=(facts.get("language") or "").split("-")[0],
         weight=float(facts.get("weight", 1)),
         facts=facts,
     )

@@ -82,7 +82,7 @@ class Mixture:
         stretch: bool = True,
     ):
         self.units, self.seed = drawn, seed
-        self.play = [play_of(row.task for row in unit) if stretch else 0.0 for unit in drawn]
+        self.play = [play_of(unit) if stretch else 0.0 for unit in drawn]
         lengths, play = np.array([unit[0].duration for unit in drawn]), np.array(self.play)
         assert lengths.max() <= LONGEST, lengths.max()
         tasks = np.unique([unit[0].task for unit in drawn], return_inverse=True)[1]

@@ -7,8 +7,10 @@ sft       conversations in ChatML; the ear is fixed, the language model learns (
 adapt     sft on recordings of one's own
 """
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,14 +20,17 @@ from torch.utils.data import Dataset
 from model.messages import Clip
 from model.prompt import Renderer
 from model.spec import END_OF_TEXT, TAGS
-from model.training import augment, data
-from model.training.dialogues import IGNORED, Dialogue
+from model.training import augment, data, talk
+from model.training.dialogues import IGNORED, Dialogue, converse, render, small_talk
+from model.training.facts import Facts
 from model.training.learner import Learner
-from model.training.mixture import Batch, Mixture, Unit
+from model.training.mixture import NEIGHBOURS, Batch, Mixture, Unit
 from model.windows import Window
 
 NEW = ("new_rows", "reader.", "model.audio.boundary", "model.audio.out_norm")
 _FASTER = {name: 10.0 for name in NEW} | {"model.audio.proj": 3.0, "model.audio.ln_post": 3.0}
+TALK_SHARE = 0.06  # of all batches: text alone, so that it goes on talking
+TALK = 10  # dialogues in a batch of them
 _ROUND = 8  # token counts are padded to multiples of it: few shapes
 
 
@@ -95,24 +100,49 @@ def first_new_token(control: dict[str, int], vocabulary: int) -> int | None:
     return first if first < vocabulary else None
 
 
-Ask = Callable[[list[Unit], int, np.random.Generator], list[Dialogue]]
-
-
-def tagged(renderer: Renderer) -> Ask:
+class Tags:
     """Stage 1: the clip, the tags of the task, the answer and the end."""
 
-    def ask(units: list[Unit], n_samples: int, draw: np.random.Generator) -> list[Dialogue]:
+    def __init__(self, renderer: Renderer):
+        self.renderer = renderer
+
+    def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> list[Dialogue]:
+        """A prompt for each row about clips that all fill `n_samples`."""
         window = Window(Clip(np.empty(n_samples, np.float32), ""), 0, n_samples)
-        return [_answered(renderer, window, row) for (row,) in units]
+        return [self._answered(window, row) for unit in units for row in unit]
 
-    return ask
+    def _answered(self, window: Window, row: data.Row) -> Dialogue:
+        asked = self.renderer.tagged(window, row.asked(), row.question).ids
+        tokens = self.renderer.tokenizer
+        answer = [*tokens.encode(row.text), tokens.control[END_OF_TEXT]]
+        return Dialogue(asked + answer, [IGNORED] * len(asked) + answer)
+
+    def alone(self, draw) -> list[Dialogue]:
+        """No talk without sound."""
+        return []
 
 
-def _answered(renderer: Renderer, window: Window, row: data.Row) -> Dialogue:
-    asked = renderer.tagged(window, row.asked(), row.question).ids
-    tokens = renderer.tokenizer
-    answer = [*tokens.encode(row.text), tokens.control[END_OF_TEXT]]
-    return Dialogue(asked + answer, [IGNORED] * len(asked) + answer)
+class Chat:
+    """Stage 2: conversations about clips; now and then of text alone, from the file `talks`."""
+
+    def __init__(self, renderer: Renderer, talks: Path | None = None):
+        self.renderer = renderer
+        self.talks = talk.read(talks) if talks else []
+        self.small = small_talk(self.talks)
+
+    def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> list[Dialogue]:
+        """Conversations about clips that all fill `n_samples`, in their order."""
+        facts = [Facts.of(unit, n_samples) for unit in units]
+        said = converse(facts, self.small, random.Random(int(draw.integers(1 << 62))))
+        return [render(self.renderer, turns) for turns in said]
+
+    def alone(self, draw) -> list[Dialogue]:
+        """Conversations without sound: none, or a batch of them."""
+        if not self.talks:
+            return []
+        some = draw.choice(len(self.talks), min(TALK, len(self.talks)), replace=False)
+        few = [self.talks[i] for i in some]
+        return [render(self.renderer, turns, whole=whole) for turns, whole in few]
 
 
 class Batches(Dataset):
@@ -122,7 +152,7 @@ class Batches(Dataset):
     def __init__(
         self,
         mixture: Mixture,
-        ask: Ask,
+        ask: Tags | Chat,
         *,
         rough: float,
         spoken: Callable[[data.Row], Sequence[int]] | None = None,
@@ -133,8 +163,11 @@ class Batches(Dataset):
         return 1 << 40  # it never ends; a run stops by steps or by the clock
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        batch = self.mixture[number]
         draw = np.random.default_rng((self.mixture.seed, 3, number))
+        together = np.random.default_rng((self.mixture.seed, 4, number // NEIGHBOURS))
+        if together.random() < TALK_SHARE and (alone := self.ask.alone(draw)):
+            return dict(zip(("ids", "labels"), padded(alone), strict=True))
+        batch = self.mixture[number]
         made = {"mels": self._mels(batch, draw)}
         made["ids"], made["labels"] = padded(self.ask(batch.units, batch.n_samples, draw))
         if self.spoken is not None:

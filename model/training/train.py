@@ -32,7 +32,7 @@ from model.prompt import Renderer
 from model.training import ctc, data, mixture, ship
 from model.training.course import Course
 from model.training.learner import Learner
-from model.training.stages import STAGES, Batches, choose, first_new_token, tagged
+from model.training.stages import STAGES, Batches, Chat, Tags, choose, first_new_token
 from model.training.trainer import StageTrainer
 
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # its chatter about optional kernels
@@ -156,7 +156,9 @@ def open_learner(plan: Plan, *, exact: bool = False) -> tuple[Learner, Renderer]
     bits = 32 if plan.bits > 4 else 4
     where = Placement(torch.device("cpu"), torch.float32, bits)
     model = checkpoint.load(plan.base, where).requires_grad_(False)
-    attend = "eager" if not torch.cuda.is_available() else "sdpa"  # faster on a processor by a third
+    attend = (
+        "eager" if not torch.cuda.is_available() else "sdpa"
+    )  # faster on a processor by a third
     for part in (model.audio, model.llm):
         part.config._attn_implementation = attend
     reader = None
@@ -232,7 +234,9 @@ def _batches(plan: Plan, learner: Learner, renderer: Renderer, tell) -> Batches:
         def spoken(row):
             return ctc.spoken(row.text, tokens) if row.task == "transcribe" else []
 
-    return Batches(mixed, tagged(renderer), rough=stage.rough, spoken=spoken)
+    by_tags = stage.hears or not learner.model.config.chats
+    ask = Tags(renderer) if by_tags else Chat(renderer, plan.talk)
+    return Batches(mixed, ask, rough=stage.rough, spoken=spoken)
 
 
 def finish(plan: Plan, learner: Learner) -> None:

@@ -59,7 +59,11 @@ class StageTrainer(Trainer):
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:  # the schedule has brought back the course as it was
             saved = dict(vars(self.course))
-            self.course.steps, self.course.minutes, self.course.end = now.steps, now.minutes, now.end
+            self.course.steps, self.course.minutes, self.course.end = (
+                now.steps,
+                now.minutes,
+                now.end,
+            )
             self.course.go_on(saved)
 
     def _save(self, output_dir=None, state_dict=None):
@@ -136,7 +140,11 @@ class _Losses(TrainerCallback):
     def on_log(self, args, state, control, logs=None, **_):
         if not self.is_first or "loss" not in (logs or {}):
             return
-        line = {"step": state.global_step, "loss": logs["loss"], "minutes": self.course.seconds / 60}
+        line = {
+            "step": state.global_step,
+            "loss": logs["loss"],
+            "minutes": self.course.seconds / 60,
+        }
         line |= {"rate": logs["learning_rate"], "norm": logs.get("grad_norm")}
         with open(self.folder / LOSSES, "a", encoding="utf-8") as lines:
             lines.write(json.dumps(line) + "\n")
