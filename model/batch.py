@@ -10,11 +10,21 @@ from collections.abc import Callable, Collection, Sequence
 
 import torch
 
-from model.cache import KeyValues
+from model.cache import KeyValues, shared_prefix
 from model.generate import embed_rest
 from model.prompt import Prompt
 from model.qwen_audio import QwenAudio
 from model.windows import Window
+
+
+def groups(prompts: Sequence[Prompt], alpha: Callable[[int], float]) -> list[list[int]]:
+    """Indices of prompts that are read together: of one rotary widening, and none more than twice
+    as long as another, so that little is read in vain."""
+    found: dict[tuple, list[int]] = {}
+    for i, prompt in enumerate(prompts):
+        n = len(prompt)
+        found.setdefault((alpha(n), (n - 1).bit_length()), []).append(i)
+    return list(found.values())
 
 
 @torch.inference_mode()
@@ -61,12 +71,18 @@ def answers(
 
 
 def _read(model, prompts, hear, past: KeyValues, alpha: float) -> torch.Tensor:
-    """Reads all prompts -> logits (rows, vocabulary) at the last position of each."""
+    """Reads all prompts -> logits (rows, vocabulary) at the last position of each. What all begin
+    with is read once."""
+    shared = min(shared_prefix(prompts[0].keys, prompt.keys) for prompt in prompts)
+    device = model.head.weight.device
+    if shared:
+        model.read(embed_rest(model, prompts[0], 0, hear)[:, :shared], alpha=alpha, past=past)
+        past.keep(torch.zeros(len(prompts), dtype=torch.long, device=device))
     embeds = torch.nn.utils.rnn.pad_sequence(
-        [embed_rest(model, prompt, 0, hear)[0] for prompt in prompts], batch_first=True
+        [embed_rest(model, prompt, shared, hear)[0] for prompt in prompts], batch_first=True
     )
     hidden = model.read(embeds, alpha=alpha, past=past)  # (rows, longest, width)
-    last = torch.tensor([len(prompt) - 1 for prompt in prompts], device=hidden.device)
+    last = torch.tensor([len(prompt) - 1 - shared for prompt in prompts], device=device)
     return model.head(hidden[torch.arange(len(prompts)), last]).float()
 
 

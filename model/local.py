@@ -109,12 +109,10 @@ class LocalEngine:
         """The whole answers to several conversations at once, always with the likeliest token.
         Raises DoesNotFit where one of them does not."""
         prompts = [self._prompt(talk, task) for talk in talks]
-        alphas = [self.model.config.alpha(len(prompt)) for prompt in prompts]
         texts = [""] * len(talks)
         with self._turns.enter() as gate:
             gate.wait()
-            for alpha in set(alphas):
-                group = [i for i, other in enumerate(alphas) if other == alpha]
+            for group in batch.groups(prompts, self.model.config.alpha):
                 chosen = [prompts[i] for i in group]
                 limits = [min(max_tokens, self.about.context - len(prompt)) for prompt in chosen]
                 ids = batch.answers(

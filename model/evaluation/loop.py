@@ -60,7 +60,7 @@ def run(
     for task in {item.task for item in items}:
         row_of(task)
     done = _read(written)
-    todo = sorted((item for item in items if item.key not in done), key=_alike)
+    todo = sorted((item for item in items if item.key not in done), key=alike)
     with written.open("a", encoding="utf-8") as file:
         for together in _batches(todo, batch):
             progress(len(items) - len(todo) + together.start, len(items))
@@ -88,8 +88,8 @@ def _kind(item: Item) -> tuple[str, str]:
     return item.task, item.language
 
 
-def _alike(item: Item) -> tuple:
-    """Items with answers and sounds of one length come together."""
+def alike(item: Item) -> tuple:
+    """To sort by: items with answers and sounds of one length come together."""
     return *_kind(item), len(item.before), float(item.told.get("duration") or 0)
 
 
@@ -161,15 +161,18 @@ def _ask(engine: Engine, items: Sequence[Item]) -> list[dict]:
             del talk.questions[:-1]
     while asked := [talk for talk in talks if talk.ask()]:
         try:
-            answers = _answers(engine, [talk.messages for talk in asked], tags)
+            said = answers(engine, [talk.messages for talk in asked], tags)
         except DoesNotFit:  # one of them: each alone then
-            answers = [_answer_or_why(engine, talk, tags) for talk in asked]
-        for talk, answer in zip(asked, answers, strict=True):
+            said = [_answer_or_why(engine, talk, tags) for talk in asked]
+        for talk, answer in zip(asked, said, strict=True):
             talk.answer = answer
     return [talk.row() for talk in talks]
 
 
-def _answers(engine: Engine, talks: Sequence[list[Message]], tags: Task | None) -> list[str]:
+def answers(
+    engine: Engine, talks: Sequence[Sequence[Message]], tags: Task | None = None
+) -> list[str]:
+    """To each conversation, the likeliest words: at once where the engine can, or one by one."""
     if len(talks) > 1 and hasattr(engine, "reply_all"):
         return engine.reply_all(talks, MAX_TOKENS, task=tags)
     sampling = Sampling(max_tokens=MAX_TOKENS, temperature=0)
@@ -180,7 +183,7 @@ def _answers(engine: Engine, talks: Sequence[list[Message]], tags: Task | None) 
 
 def _answer_or_why(engine: Engine, talk: _Talk, tags: Task | None) -> str:
     try:
-        return _answers(engine, [talk.messages], tags)[0]
+        return answers(engine, [talk.messages], tags)[0]
     except DoesNotFit as error:
         talk.fail(error)
         return ""

@@ -49,8 +49,9 @@ class Item:
 
     @property
     def language(self) -> str:
-        """Of what is said, in two letters; empty where it is not told."""
-        return self.told.get("language", "")[:2]
+        """Of what is said, in two letters; empty where it is not known."""
+        language = self.told.get("language") or ""
+        return "" if language == "unknown" else language[:2]
 
     @property
     def key(self) -> str:

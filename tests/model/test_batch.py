@@ -6,6 +6,7 @@ import torch
 from model import batch
 from model.cache import KeyValues
 from model.messages import Message, Sampling
+from model.prompt import Prompt
 from tests.model.conftest import noise, tiny_engine
 
 QUESTIONS = ["what?", "who is it, and why?", "x", "tell me all that you know of this, please"]
@@ -64,6 +65,28 @@ def test_sharpened_queries_and_widened_bases_are_each_rows_own():
         for talk in group
     ]
     assert engine.reply_all(group, 12) == expected
+
+
+def test_what_all_begin_with_is_read_once():
+    engine, read = tiny_engine(), []
+    whole = engine.model.read
+    engine.model.read = lambda embeds, **more: (
+        read.append(embeds.shape[:2]) or whole(embeds, **more)
+    )
+    group = [[Message("user", (noise(1), question))] for question in QUESTIONS]
+    prompts = [engine._chat(talk) for talk in group]
+    answers = together(engine, group, [9] * len(group))
+    (rows, n), (others, rest) = read
+    assert (rows, others) == (1, len(group))
+    assert n + rest == max(map(len, prompts)) and n > 25  # the sound, too
+    engine.model.read = whole
+    assert answers == [alone(engine, talk, 9) for talk in group]
+
+
+def test_short_and_long_are_not_read_together():
+    prompts = [Prompt(ids=[0] * n) for n in (60, 40, 500, 61, 300, 2100)]
+    found = batch.groups(prompts, lambda n: 1 + n // 2048)
+    assert found == [[0, 1, 3], [2, 4], [5]]
 
 
 def test_every_clip_is_encoded_alone():
