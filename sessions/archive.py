@@ -20,6 +20,10 @@ LARGEST_INDEX = 8 * 10**6  # bytes: 20,000 names with what is said about each
 RATIO = 200  # by which a file may have been compressed; text of people shrinks to a fifth
 SMALL = 10**6  # bytes that may be anything
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+DAMAGE = (  # what the reader raises, having believed what it read
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
+    *(ValueError, OverflowError, OSError),
+)
 OF_A_MAC = ("__MACOSX/", ".DS_Store")  # what its Finder adds to every archive
 ENCRYPTED = 1  # a flag of a file in it
 TIME = (1980, 1, 1, 0, 0, 0)  # the same conversations make the same file
@@ -38,12 +42,19 @@ def write(text: str, digests: Iterable[str], clips: Clips, file: BinaryIO) -> No
 
 @contextmanager
 def reading(file: BinaryIO) -> Iterator["Archive"]:
-    try:
+    with _damaged():
         if _index_size(file) > LARGEST_INDEX:
             raise BadBundle("This ZIP file lists more files than any export has.")
-        with zipfile.ZipFile(file) as archive:
-            yield Archive(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        archive = zipfile.ZipFile(file)
+    with archive:
+        yield Archive(archive)
+
+
+@contextmanager
+def _damaged() -> Iterator[None]:
+    try:
+        yield
+    except DAMAGE as error:
         raise BadBundle("This ZIP file is damaged: download or export it again.") from error
 
 
@@ -65,13 +76,18 @@ class Archive:
             raise BadBundle(f"This ZIP file holds no conversations: {DOCUMENT} is missing.")
 
     def document(self) -> bytes:
-        return self._archive.read(self._files[DOCUMENT])
+        return self._read(self._files[DOCUMENT])
 
     def sounds(self) -> Iterator[tuple[str, bytes]]:
         """Digest and sound of each clip, as the archive has them."""
         for name, info in self._files.items():
             if name != DOCUMENT:
-                yield _digest(name), self._archive.read(info)
+                yield _digest(name), self._read(info)
+
+    def _read(self, info: zipfile.ZipInfo) -> bytes:
+        """No more than the size that was looked at: the reader stops there."""
+        with _damaged():
+            return self._archive.read(info)
 
 
 def _index_size(file: BinaryIO) -> int:

@@ -25,6 +25,14 @@ class File:
         self.path = path
         with self._migrating() as db:
             migration.apply(db)
+        # Used for nothing, but while it is open no other is the last one to close, which would
+        # copy the log into the file after each write: that doubles the time of writing
+        with as_sentences():
+            self._held = connect(path)
+            self._held.execute("select 1 from sqlite_master").fetchone()
+
+    def close(self) -> None:
+        self._held.close()
 
     @contextmanager
     def reading(self) -> Iterator[Database]:
@@ -57,7 +65,9 @@ class File:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
     search.register(connection)
     return connection
 

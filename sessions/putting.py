@@ -55,7 +55,11 @@ def say(db: Database, answer: int, text: str) -> None:
     if not db.execute("select 1 from turns where id = ?", [answer]).fetchone():
         return
     if text:
-        db["parts"].upsert(rows.part_row(answer, 0, text), pk=("turn", "position"))
+        db.execute(  # not Table.upsert: on a full disk it takes another way, and loses the text
+            "insert into parts (turn, position, text) values (?, 0, ?)"
+            " on conflict (turn, position) do update set text = excluded.text",
+            [answer, rows.whole(text)],
+        )
     db.execute("update turns set updated = ? where id = ?", [time.time(), answer])
 
 

@@ -67,6 +67,7 @@ class Store:
     def close(self) -> None:
         with suppress(StoreTrouble):
             self._pay()
+        self._file.close()
         self._presence.close()
 
     def __enter__(self) -> "Store":
@@ -303,7 +304,11 @@ class Store:
         """Store a sound. A turn that uses it should come within a day."""
         with self._writing() as db:  # under the lock, so that nobody forgets it meanwhile
             self.clips.write(digest, sound)
-            db["clips"].upsert({"digest": digest, "seconds": seconds, "created": time.time()})
+            db.execute(
+                "insert into clips (digest, seconds, created) values (?, ?, ?) on conflict (digest)"
+                " do update set seconds = excluded.seconds, created = excluded.created",
+                [digest, seconds, time.time()],
+            )
 
     def clip(self, digest: str, name: str = "") -> ClipRef:
         """A reference to a stored sound, under this name."""

@@ -28,6 +28,7 @@ STROKED = str.maketrans(  # letters that Unicode does not take apart
     {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
 )
 KEPT = 9  # combining classes up to here (か and が, Indic conjuncts) matter; accents are higher
+COMPATIBLE = "\uf900"  # from here on, characters of unspaced scripts stand for others
 LONG = 8  # letters from which on the ends of a word count …
 SHORTEST_END = 4  # … of at least so many letters
 LONGEST = 64  # letters of a word whose ends count: longer ones are addresses or data
@@ -54,10 +55,11 @@ def _folded(letter: str) -> str:
         return "" if unicodedata.combining(letter) > KEPT else letter
     if kind[0] not in "LN" and kind != "So":
         return " "
-    parts = letter if _is_unspaced(letter) and letter < "\uf900" else _apart(letter)
-    if kind == "So" or _is_unspaced(letter):
-        return f" {parts} "
-    return parts.casefold().translate(STROKED)
+    if kind == "So":  # an emoji
+        return f" {letter} "
+    if _is_unspaced(letter):
+        return f" {letter if letter < COMPATIBLE else _apart(letter)} "
+    return _apart(letter).casefold().translate(STROKED)
 
 
 def _apart(letter: str) -> str:

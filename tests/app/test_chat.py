@@ -9,8 +9,9 @@ from model.engine import Parrot, Room, Unheard
 from model.errors import DoesNotFit, Silent
 from model.messages import Clip, Piece, Sampling
 from model.spec import SAMPLE_RATE
-from sessions import records
-from sessions.store import Gone, Store
+from sessions import records, transfer
+from sessions.errors import BadBundle, Gone
+from sessions.store import Store
 
 
 class Scripted(Parrot):
@@ -90,6 +91,43 @@ def test_a_recording_is_stored_as_it_is_heard(store, recall, tone, tmp_path):
     assert (ref.digest, ref.seconds) == (tone.digest, 1.0)
     assert recall.clip(ref).digest == tone.digest
     assert chat.Recall(store).clip(ref).digest == tone.digest  # also when read again
+
+
+@pytest.mark.parametrize("kind", ["zip", "html"])
+def test_an_export_comes_back_with_the_same_sound(store, tone, tmp_path, kind):
+    id = store.start().id
+    ref = chat.take_in(store, wav(tone, tmp_path), "tone.wav")
+    store.ask(id, chat.question("What is this?", [ref]))
+    with (tmp_path / "export").open("wb") as file:
+        transfer.export(store, [id], file, kind)
+    with Store(tmp_path / "other") as other:
+        (new,) = transfer.take(other, tmp_path / "export", chat.check).conversations
+        assert other.turns(new.id)[0].clips == [ref]
+        one, two = (s.clips.path(ref.digest).read_bytes() for s in (store, other))
+        assert one == two
+        assert chat.Recall(other).clip(ref).digest == tone.digest
+
+
+def test_an_export_with_another_sound_is_refused(store, tone, tmp_path):
+    id, ref = store.start().id, chat.take_in(store, wav(tone, tmp_path), "tone.wav")
+    store.ask(id, chat.question("", [ref]))
+    other = chat.take_in(store, wav(Clip.of(tone.pcm() // 2), tmp_path), "other.wav")
+    store.clips.path(other.digest).replace(store.clips.path(ref.digest))
+    with (tmp_path / "export").open("wb") as file:
+        transfer.export(store, [id], file, "zip")
+    with Store(tmp_path / "fresh") as fresh, pytest.raises(BadBundle, match="not the one it names"):
+        transfer.take(fresh, tmp_path / "export", chat.check)
+
+
+def test_an_answer_reads_the_line_it_stands_on(store, recall):
+    id, engine = store.start().id, Scripted("well")
+    answered(engine, store, recall, id, "one")
+    first = store.turns(id)[0]
+    store.ask(id, ("one, edited",), after=first.parent)
+    edited = chat.begin(engine, store, id, Sampling())
+    store.choose(id, first.id)  # the person looks at the old line meanwhile
+    list(chat.answer(engine, store, edited, recall))
+    assert [message.parts for message in engine.heard[-1][0]] == [("one, edited",)]
 
 
 def test_sounds_beyond_its_limit_are_read_again(store, tone, tmp_path):
