@@ -15,6 +15,7 @@ Needs the Debian packages espeak-ng, flite and fluidsynth, and py-nanotts from p
 
 import argparse
 import json
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -33,6 +34,7 @@ NOTES, TEST_NOTES = 9_000, 600
 SMALL = {"en": 8, "de": 4, "fr": 4, "ru": 4}  # sentences of a small corpus
 SMALL_NOTES, SMALL_DEV = 20, 0.2
 
+log = logging.getLogger(__name__)
 Job = tuple[str, Callable[[], None]]  # a name, and what packs the part of that name
 
 
@@ -69,7 +71,7 @@ def build_small(out: Path) -> dict[str, list[dict]]:
     if not any(is_there(out, name) for name, _ in parts):
         raise MissingTool(" ".join(sorted(refused)))
     for why in sorted(refused):
-        print(f"Left out: {why}")
+        log.info("Left out: %s", why)
     return finish(out, SMALL_DEV)
 
 
@@ -114,7 +116,8 @@ def finish(out: Path, dev: float = manifests.DEV) -> dict[str, list[dict]]:
     (out / "LICENCES.md").write_text(_licences(used), encoding="utf-8")
     for name, rows in sorted(written.items()):
         count = Counter(row["task"] for row in rows)
-        print(f"{name}: " + ", ".join(f"{n} {task}" for task, n in sorted(count.items())))
+        told = ", ".join(f"{n} {task}" for task, n in sorted(count.items()))
+        log.info("%s: %s", name, told)
     return written
 
 
@@ -150,12 +153,13 @@ def _licences(used: dict[str, dict]) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Build the corpus of Earshot-mini.")
-    cli.add_argument("folders", type=Path, nargs="+", metavar="MANIFESTS OUT", help="see above")
+    cli.add_argument("folders", type=Path, nargs="+", metavar=("MANIFESTS", "OUT"))
     cli.add_argument("--small", action="store_true", help="a minute of it; wants only OUT")
     cli.add_argument("--processes", type=int, default=2, help="default: %(default)s")
     args = cli.parse_args(argv)
     if len(args.folders) != 2 - args.small:
         cli.error("give MANIFESTS and OUT, or --small and OUT")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         build_small(*args.folders) if args.small else build(*args.folders, args.processes)
     except MissingTool as missing:

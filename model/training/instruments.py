@@ -221,9 +221,8 @@ def play(notes: list[Note], font: Path, draw: random.Random) -> list[np.ndarray]
         score.write_bytes(midi(notes))
         # rendered at 48 kHz and brought to 16 kHz by ffmpeg: a synthesiser's own 16 kHz folds back
         command = [need("fluidsynth"), "-ni", "-R", room, "-C", room, "-r", "48000", "-g", "1.0"]
-        subprocess.run(
-            [*command, "-F", sound, font, score], check=True, capture_output=True, cwd=folder
-        )
+        command += ["-F", sound, font, score]
+        subprocess.run(command, check=True, capture_output=True)
         whole = pcm(sound)
     cuts, at = [], 0.0
     for note in notes:
@@ -273,7 +272,8 @@ def _facts(note: Note, package: str) -> dict:
     preset = note.preset
     known = {"family": preset.family, "program": preset.program, "pitch": note.pitch}
     known |= {"velocity": note.velocity, "instrument": preset.name}
-    return known | {"kind": "note", "source": package, "licence": LICENCES[package]}
+    known |= {"kind": "note", "synthetic": True}
+    return known | {"source": package, "licence": LICENCES[package]}
 
 
 def font(package: str, sources: Path) -> Path:

@@ -7,7 +7,7 @@ line. What is held out stands in test manifests alone.
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from model.training.packing import clips, write_lines
@@ -32,7 +32,14 @@ MOST = {  # (task, whether synthesised): rows with one answer to learn from, so 
     ("kind of sound", False): 1000,
     ("kind of sound", True): 1200,
 }
-MOST_TESTED = {"language": 200, "gender": 300, "kind of sound": 120}  # held-out rows of one answer
+MOST_TESTED = {  # the same, of what is held out
+    ("language", False): 200,
+    ("gender", False): 300,
+    ("kind of sound", False): 120,
+    ("kind of sound", True): 40,
+}
+BALANCED = {"language", "gender", "kind of sound"}  # rare answers are drawn more often
+HEAVIEST = 4  # times as often
 
 
 def write(folder: Path, dev: float = DEV) -> dict[str, list[dict]]:
@@ -45,12 +52,22 @@ def write(folder: Path, dev: float = DEV) -> dict[str, list[dict]]:
         for clip in _some(learned, MOST.get((task, made)), task):
             name = "dev" if chance(clip, "dev") < dev else "train"
             manifests[name].append(_row(clip, task, answer) | {"split": name})
-        for clip in _some(tested, MOST_TESTED.get(task), task):
+        for clip in _some(tested, MOST_TESTED.get((task, made)), task):
             manifests[_test(clip, task)].append(_row(clip, task, answer))
+    _balance(manifests["train"])
     for name, rows in manifests.items():
         rows.sort(key=lambda row: (row["audio"], row["start"], row["task"]))
         write_lines(folder / f"{name}.jsonl", rows)
     return dict(manifests)
+
+
+def _balance(rows: list[dict]) -> None:
+    """Gives the rows of BALANCED tasks a weight, so that their answers come equally often."""
+    for task in BALANCED:
+        asked = [row for row in rows if row["task"] == task]
+        count = Counter(row["text"] for row in asked)
+        for row in asked:
+            row["weight"] = min(HEAVIEST, round(len(asked) / len(count) / count[row["text"]], 2))
 
 
 def _test(clip: dict, task: str) -> str:

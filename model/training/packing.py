@@ -8,6 +8,7 @@ true of it. Decides nothing about which of them are learned from.
 """
 
 import json
+import logging
 import os
 import wave
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import numpy as np
 from model.spec import SAMPLE_RATE
 
 PARTS = "parts"
+log = logging.getLogger(__name__)
 
 
 class Pack:
@@ -53,7 +55,7 @@ class Pack:
         os.replace(self.unfinished, self.folder / f"{self.name}.wav")
         write_lines(self.folder / PARTS / f"{self.name}.jsonl", self.lines)
         minutes = self.end / SAMPLE_RATE / 60
-        print(f"{self.name}: {len(self.lines)} clips, {minutes:.1f} min", flush=True)
+        log.info("%s: %d clips, %.1f min", self.name, len(self.lines), minutes)
 
 
 def is_there(folder: Path, name: str) -> bool:

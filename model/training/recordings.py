@@ -4,6 +4,7 @@ English is written down; of any language it is asked which one it is, and of any
 known, whether a man or a woman speaks. Synthesised speech is model/training/synthesis.py's.
 """
 
+import logging
 import random
 from collections import Counter
 from pathlib import Path
@@ -33,8 +34,9 @@ LANGUAGES = {  # ISO 639-1 codes, as they are answered
 SOURCES, ENOUGH = 2, 20  # packages with that many clips each, for a language to be asked about
 MOST = 1200  # training clips of a language other than English, which is written down too
 TOLD = 0.5  # seconds a clip must last for its language or voice to be asked
-_SECONDS = 0.2, 15  # shortest and longest clip
 NAMELESS = {"letter", "syllable"}  # tasks of manifests: too little to tell a language by
+log = logging.getLogger(__name__)
+_SECONDS = 0.2, 15  # shortest and longest clip
 
 
 def language_of(row: dict) -> str:
@@ -50,8 +52,8 @@ def known_languages(rows: list[dict]) -> set[str]:
         for row in rows
         if row["duration"] >= TOLD and not held_out(row)
     )
-    sources = Counter(language for (language, _), n in count.items() if language and n >= ENOUGH)
-    return {language for language, n in sources.items() if n >= SOURCES}
+    sources = Counter(language for (language, _), n in count.items() if n >= ENOUGH)
+    return {language for language in LANGUAGES if sources[language] >= SOURCES}
 
 
 def chosen(rows: list[dict], language: str, most: int | None = MOST) -> list[dict]:
@@ -98,7 +100,7 @@ def pack(job: tuple[str, list[dict]], sources: Path, out: Path) -> None:
             try:
                 heard = pcm(sources / row["audio"])
             except Unplayable as error:
-                print(f"left out: {error}", flush=True)
+                log.info("Left out: %s", error)
                 continue
             if not known or not _SECONDS[0] <= len(heard) / SAMPLE_RATE <= _SECONDS[1]:
                 continue

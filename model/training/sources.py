@@ -85,7 +85,7 @@ def need(program: str, package: str = "") -> str:
     if path := shutil.which(program):
         return path
     raise MissingTool(
-        f"{program} is not installed. Install it with: apt-get install {package or program}"
+        f"{program} is not installed. Install it with: apt-get install {package or program}."
     )
 
 

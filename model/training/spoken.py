@@ -89,5 +89,3 @@ class Part:
         os.replace(self.pcm.name, f"{self.target}.pcm")
         lines = "".join(json.dumps(row) + "\n" for row in self.rows)
         Path(f"{self.target}.jsonl").write_text(lines, encoding="utf-8")
-        minutes = self.end / SAMPLE_RATE / 60
-        print(f"{self.target.name}: {len(self.rows)} clips, {minutes:.1f} min", flush=True)
