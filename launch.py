@@ -129,6 +129,7 @@ def _train_words(commands) -> None:
 def main(argv: list[str] | None = None) -> int:
     words = parse(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # its chatter about optional kernels
     try:
         return RUN[words.command](words) or 0
     except EarshotError as error:

@@ -18,8 +18,8 @@ from torch import nn
 from transformers import Qwen2Config
 
 from model import checkpoint
-from model.qwen_audio import QwenAudio, QwenAudioConfig
 from model.placement import Placement
+from model.qwen_audio import QwenAudio, QwenAudioConfig
 from model.spec import MARKS, MELS, SOUND, TAGS
 
 APART = 0.1  # spread of new rows, as a share of the words' own
@@ -100,9 +100,7 @@ def _config(reader, whisper: dict, tokens: dict[str, int]) -> QwenAudioConfig:
         pool="stack",
         pool_size=POOL,
         out_norm=True,
-        audio_pad_id=tokens[AUDIO_PAD],
-        audio_start_id=tokens[AUDIO_START],
-        audio_end_id=tokens[AUDIO_END],
+        **sound_ids(tokens),
         trained_length=field("llama.context_length"),
         dynamic_ntk=False,
         logn_attention=False,
@@ -112,6 +110,12 @@ def _config(reader, whisper: dict, tokens: dict[str, int]) -> QwenAudioConfig:
         note="It writes down English speech, with mistakes, and was taught nothing else.",
         questions=("What does the person say?", "Transcribe the recording."),
     )
+
+
+def sound_ids(tokens: dict[str, int]) -> dict[str, int]:
+    """The fields of a configuration that name the control tokens of sound."""
+    fields = ("audio_pad_id", "audio_start_id", "audio_end_id")
+    return {name: tokens[token] for name, token in zip(fields, SOUND, strict=True)}
 
 
 def _language_model(reader, config: Qwen2Config) -> dict[str, torch.Tensor]:

@@ -49,12 +49,18 @@ class Course:
     def is_over(self, step: int) -> bool:
         return self.end is not None and step >= self.end
 
-    def go_on(self, saved: dict) -> None:
-        """Takes over what a stopped run had reached. Where the run was given another length, its
-        end is settled anew."""
-        self.seconds = saved["seconds"]
-        if (saved["steps"], saved["minutes"]) == (self.steps, self.minutes):
-            self.end = saved["end"]
+    def done(self, step: int) -> float:
+        """The share of the run that is over."""
+        if self.end is None:
+            return self.seconds / 60 / self.minutes
+        return min(1.0, step / self.end)
+
+    def go_on(self, wanted: dict) -> None:
+        """After a stop, when all is as it was saved: where the run was now given another length,
+        its end is settled anew."""
+        if (self.steps, self.minutes) != (wanted["steps"], wanted["minutes"]):
+            self.steps, self.minutes = wanted["steps"], wanted["minutes"]
+            self.end = self.steps
 
     @property
     def most(self) -> int:

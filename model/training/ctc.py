@@ -101,7 +101,7 @@ class Reader(nn.Module):
         return each.sum(), own, rest, small
 
     def _rest(self, vectors: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
-        """Log of the summed scores of all tokens not used in the batch, estimated: (clips, slots)."""
+        """Log of the summed scores of all tokens not in the batch, estimated: (clips, slots)."""
         free = torch.ones(len(self.vocabulary), dtype=torch.bool)
         free[used.cpu() - 1] = False
         some = torch.randperm(len(free))

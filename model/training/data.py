@@ -101,6 +101,11 @@ def _row(manifest: Path, n: int, line: str) -> Row:
     )
 
 
+def seconds(rows: Iterable[Row]) -> float:
+    """Of sound, each clip counted once."""
+    return sum({row.clip: row.duration for row in rows}.values())
+
+
 def samples(row: Row) -> np.ndarray:
     """(n,) float32 in [-1, 1): the clip of a row."""
     start = round(row.start * SAMPLE_RATE)

@@ -1,5 +1,5 @@
 """The model with what learns in it, as one module: batches in, a loss out. What is frozen takes
-little room, and is run no more often than it must be.
+little room, and nothing is read twice that several answers share.
 """
 
 import torch
@@ -7,12 +7,16 @@ from torch import nn
 from torch.nn.functional import cross_entropy, embedding, linear
 
 from model.qwen_audio import QwenAudio
+from model.training.ctc import Reader
 from model.training.dialogues import IGNORED
+
+SHARED = 0  # the segment that all others of a row may look at
 
 
 class Learner(nn.Module):
     """A QwenAudio in training. `first_new` is the id of the first token whose row is new: from it
-    on, rows of the embedding (and of a tied head) learn, the others do not."""
+    on, rows of the embedding (and of a tied head) learn, the others do not. A `reader` adds
+    `ctc_share` of its loss."""
 
     accepts_loss_kwargs = True  # asks the Trainer for the number of tokens in a whole step
 
@@ -20,9 +24,9 @@ class Learner(nn.Module):
         self,
         model: QwenAudio,
         *,
-        hears: bool = True,
+        hears: bool,
         first_new: int | None = None,
-        reader: nn.Module | None = None,
+        reader: Reader | None = None,
         ctc_share: float = 0.0,
     ):
         super().__init__()
@@ -39,32 +43,42 @@ class Learner(nn.Module):
 
     def forward(
         self,
+        labels: torch.Tensor,
         ids: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
+        segments: torch.Tensor | None = None,
         mels: torch.Tensor | None = None,
         spoken: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> dict[str, torch.Tensor]:
-        """Token ids and labels (dialogues, n), IGNORED where nothing is learned; mels (clips, mels,
-        frames), all of them sound or silence around it, in reading order; `spoken` and `places` as
-        model/training/ctc.py wants them -> the loss of a token, on average."""
-        vectors = None
+        """The loss of a label, on average.
+
+        Token ids and labels (rows, n), IGNORED where nothing is learned; without ids, the reader
+        alone learns. Segments (rows, n): several questions about what a row begins with, each of
+        which sees the beginning (SHARED) and itself, as if it stood there alone. Mels (clips, mels,
+        frames), all of them sound or silence around it, in reading order. `spoken` and `places` as
+        model/training/ctc.py wants them.
+        """
+        total, vectors = labels.new_zeros((), dtype=torch.float32), None
         if mels is not None:
             with torch.set_grad_enabled(self.hears and torch.is_grad_enabled()):
                 vectors = hear(self.model, mels)
-        total = self._next_tokens(ids, labels, vectors)
-        if self.reader is not None and spoken is not None and vectors is not None:
+        if ids is not None:
+            total = total + self._next_tokens(ids, labels, vectors, segments)
+        if self.reader is not None and spoken is not None and self.ctc_share:
             total = total + self.ctc_share * self.reader.loss(vectors, spoken, places)
         if num_items_in_batch is None:
             num_items_in_batch = (labels != IGNORED).sum()
         return {"loss": total / num_items_in_batch}
 
-    def _next_tokens(self, ids, labels, vectors) -> torch.Tensor:
+    def _next_tokens(self, ids, labels, vectors, segments) -> torch.Tensor:
         """Summed over all labels."""
         sound = [] if vectors is None else [self.model.audio.bounded(row) for row in vectors]
-        opening = common_opening(ids, self.model.config.audio_start_id)
-        hidden = self._read(ids, sound, opening)
+        if segments is None:
+            opening = common_opening(ids, self.model.config.audio_start_id)
+            hidden = self._read(ids, sound, opening)
+        else:
+            opening, hidden = 0, self._read_apart(ids, sound, segments)
         wanted = labels[:, opening + 1 :]
         at = wanted != IGNORED
         return cross_entropy(self._logits(hidden[:, :-1][at]), wanted[at], reduction="sum")
@@ -72,24 +86,39 @@ class Learner(nn.Module):
     def _read(self, ids: torch.Tensor, sound: list, opening: int) -> torch.Tensor:
         """Hidden states of the positions after the common opening, which is read once. Padding is
         at the end, where only padding can look at it."""
-        model, past = self.model, Opening()
-        alpha = model.config.alpha(ids.shape[1])
+        past = Opening()
         parts = ((1, 0, opening, []), (len(ids), opening, ids.shape[1], sound))
         for rows, start, end, spans in parts[0 if opening else 1 :]:
             embeds = self._embed(ids[:rows, start:end], spans)
-            positions = torch.arange(start, end, device=ids.device)
-            later = torch.arange(end, device=ids.device) > positions[:, None]
-            mask = torch.zeros(later.shape, device=ids.device, dtype=embeds.dtype)
-            mask = mask.masked_fill(later, torch.finfo(mask.dtype).min / 2)[None, None]
-            hidden = model.llm(
-                embeds,
-                positions[None],
-                alpha=alpha,
-                logn_from=model.logn_from,
-                mask=mask,
-                past=past if opening else None,
-            )
+            positions = torch.arange(start, end, device=ids.device)[None]
+            seen = torch.arange(end, device=ids.device) <= positions[..., None]
+            hidden = self._think(embeds, positions, seen, ids.shape[1], past if opening else None)
         return hidden
+
+    def _read_apart(self, ids: torch.Tensor, sound: list, segments: torch.Tensor) -> torch.Tensor:
+        """Hidden states (rows, n, width) where segments do not see each other."""
+        at = torch.arange(ids.shape[1], device=ids.device)
+        shared = (segments == SHARED).sum(1, keepdim=True)
+        starts = torch.cat((segments[:, :1] != SHARED, segments[:, 1:] != segments[:, :-1]), 1)
+        begun = torch.where(starts, at, 0).cummax(1).values  # where each one's segment begins
+        positions = torch.where(segments == SHARED, at, shared + at - begun)
+        alike = segments[:, :, None] == segments[:, None, :]
+        seen = (alike | (segments == SHARED)[:, None, :]) & (at <= at[:, None])
+        return self._think(self._embed(ids, sound), positions, seen, int(positions.max()) + 1)
+
+    def _think(self, embeds, positions, seen, length: int, past=None) -> torch.Tensor:
+        """Embeddings (rows, n, width) at positions (rows or 1, n) that see what is True in (rows or
+        1, n, keys) -> hidden states."""
+        least = torch.finfo(embeds.dtype).min / 2
+        mask = torch.zeros(seen.shape, device=seen.device, dtype=embeds.dtype)
+        return self.model.llm(
+            embeds,
+            positions,
+            alpha=self.model.config.alpha(length),
+            logn_from=self.model.logn_from,
+            mask=mask.masked_fill(~seen, least)[:, None],
+            past=past,
+        )
 
     def _embed(self, ids: torch.Tensor, spans: list[torch.Tensor]) -> torch.Tensor:
         embeds = self.model.embed(ids, spans)

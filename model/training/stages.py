@@ -1,15 +1,15 @@
-"""The stages: what learns, how fast, and what a batch is made of. A stage that learns nothing fails
-at once. Runs no step.
+"""The stages: what learns, how fast, and what a batch is made of. Holds no model, runs no step.
 
-pretrain  many tasks by their tags; the language model is frozen, the ear learns to speak its
-          language (Qwen-Audio, arXiv 2311.07919, section 3.2)
-sft       conversations in ChatML; the ear is fixed, the language model learns (section 3.3)
-adapt     sft on recordings of one's own
+warmstart  the ear reads by itself (model/training/ctc.py); the language model does not run
+pretrain   many tasks by their tags; the language model is frozen, the ear learns to speak its
+           language (Qwen-Audio, arXiv 2311.07919, section 3.2)
+sft        conversations in ChatML; the ear is fixed, the language model learns (section 3.3)
+adapt      sft on recordings of one's own
 """
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,107 +19,97 @@ from torch.utils.data import Dataset
 
 from model.messages import Clip
 from model.prompt import Renderer
-from model.spec import END_OF_TEXT, TAGS
-from model.training import augment, data, talk
+from model.spec import END_OF_TEXT
+from model.training import augment, ctc, data, talk
 from model.training.dialogues import IGNORED, Dialogue, converse, render, small_talk
 from model.training.facts import Facts
-from model.training.learner import Learner
+from model.training.learner import SHARED
 from model.training.mixture import NEIGHBOURS, Batch, Mixture, Unit
 from model.windows import Window
 
-NEW = ("new_rows", "reader.", "model.audio.boundary", "model.audio.out_norm")
-_FASTER = {name: 10.0 for name in NEW} | {"model.audio.proj": 3.0, "model.audio.ln_post": 3.0}
 TALK_SHARE = 0.06  # of all batches: text alone, so that it goes on talking
 TALK = 10  # dialogues in a batch of them
 _ROUND = 8  # token counts are padded to multiples of it: few shapes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
-    """`learns` are beginnings of names; `rate` is the peak for what is not new."""
+    """`learns` are beginnings of names; `rate` is the peak, times what `faster` says of a name."""
 
     learns: tuple[str, ...]
     rate: float
-    by_clip: bool  # a batch holds clips with all that is known of them, not rows
     rough: float  # share of clips that is roughened
+    faster: dict[str, float] = field(default_factory=dict)
 
     @property
     def hears(self) -> bool:
         return any(name.startswith("model.audio") for name in self.learns)
 
 
-_EAR = ("model.audio.layers.", "model.audio.ln_post", "model.audio.proj", *NEW)
+_OLD = ("model.audio.layers.", "model.audio.ln_post", "model.audio.proj")
+_NEW = ("reader.", "new_rows", "model.audio.boundary", "model.audio.out_norm")
 STAGES = {
-    "pretrain": Stage(_EAR, rate=1e-4, by_clip=False, rough=0.5),
-    "sft": Stage(("model.llm.",), rate=2e-4, by_clip=True, rough=0.3),
-    "adapt": Stage(("model.llm.",), rate=2e-4, by_clip=True, rough=0.3),
+    "warmstart": Stage(
+        learns=(*_OLD, "reader."),
+        rate=2e-4,
+        rough=0.8,
+        faster=dict.fromkeys((*_NEW, *_OLD[1:]), 10.0),
+    ),
+    "pretrain": Stage(
+        learns=(*_OLD, *_NEW),
+        rate=1e-4,
+        rough=0.5,
+        faster=dict.fromkeys(_NEW, 10.0) | dict.fromkeys(_OLD[1:], 3.0),
+    ),
+    "sft": Stage(learns=("model.llm.",), rate=2e-4, rough=0.3),
+    "adapt": Stage(learns=("model.llm.",), rate=2e-4, rough=0.3),
 }
 
 
-def choose(learner: Learner, stage: Stage, *, last_layers: int | None = None) -> list[str]:
-    """Marks what learns, and gives its names. Of the encoder, the `last_layers` alone (default:
-    all). Where the language model holds adapters, they alone learn of it."""
-    n = len(learner.model.audio.layers)
-    first = n - (n if last_layers is None else last_layers)
-    adapted = any(".lora_" in name for name, _ in learner.named_parameters())
-    chosen = []
-    for name, weight in learner.named_parameters():
-        learns = name.startswith(stage.learns) and weight.is_floating_point()
-        if name.startswith("model.audio.layers."):
-            learns = learns and int(name.split(".")[3]) >= first
-        if name.startswith("model.llm.") and adapted:
-            learns = learns and ".lora_" in name
-        if name == "model.llm.embed_tokens.weight":
-            learns = False  # it is the head too, and holds all words that a run never meets
-        weight.requires_grad_(learns)
-        if learns:
-            chosen.append(name)
-            if weight.dtype != torch.float32:  # steps are smaller than 16 bits can tell
-                weight.data = weight.data.float()
-    assert chosen, f"nothing learns: no weight begins with one of {stage.learns}"
-    return chosen
-
-
-def groups(learner: nn.Module, rate: float) -> list[dict]:
-    """What learns, by peak rate: for the optimiser."""
+def groups(learner: nn.Module, stage: Stage, rate: float) -> list[dict]:
+    """What learns, by peak rate (`rate` for what is not new): for the optimiser."""
     by_rate: dict[float, list] = {}
     for name, weight in learner.named_parameters():
         if weight.requires_grad:
-            faster = (times for start, times in _FASTER.items() if name.startswith(start))
+            faster = (n for start, n in stage.faster.items() if name.startswith(start))
             by_rate.setdefault(rate * next(faster, 1.0), []).append(weight)
     return [{"params": params, "lr": lr} for lr, params in sorted(by_rate.items())]
 
 
-def first_new_token(control: dict[str, int], vocabulary: int) -> int | None:
-    """The id from which on there are only tags, where the tokenizer ends with them: their rows
-    are for stage 1 to learn."""
-    tags = {control[tag] for tag in TAGS if tag in control}
-    first = vocabulary
-    while first - 1 in tags:
-        first -= 1
-    return first if first < vocabulary else None
+Made = dict[str, torch.Tensor]  # what a Learner is given
 
 
 class Tags:
-    """Stage 1: the clip, the tags of the task, the answer and the end."""
+    """Stage 1: the clip, then for each of its rows the tags, the answer and the end, one beside
+    the other: what the ear and the language model make of the sound is computed once."""
 
     def __init__(self, renderer: Renderer):
         self.renderer = renderer
 
-    def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> list[Dialogue]:
-        """A prompt for each row about clips that all fill `n_samples`."""
+    def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> Made:
+        """About clips that all fill `n_samples`."""
         window = Window(Clip(np.empty(n_samples, np.float32), ""), 0, n_samples)
-        return [self._answered(window, row) for unit in units for row in unit]
+        ids, labels, segments = [], [], []
+        for unit in units:
+            said = [self.answered(window, row) for row in unit]
+            n = self.renderer.n_slots(n_samples) + 2
+            ids.append(said[0].ids[:n] + [i for one in said for i in one.ids[n:]])
+            labels.append([IGNORED] * n + [i for one in said for i in one.labels[n:]])
+            beside = [k for k, one in enumerate(said, SHARED + 1) for _ in one.ids[n:]]
+            segments.append([SHARED] * n + beside)
+        none = 1 + max(map(len, units))
+        return tensors(ids, labels) | {"segments": _rows(segments, none, _ROUND)}
 
-    def _answered(self, window: Window, row: data.Row) -> Dialogue:
+    def answered(self, window: Window, row: data.Row) -> Dialogue:
+        """One row alone."""
         asked = self.renderer.tagged(window, row.asked(), row.question).ids
         tokens = self.renderer.tokenizer
         answer = [*tokens.encode(row.text), tokens.control[END_OF_TEXT]]
         return Dialogue(asked + answer, [IGNORED] * len(asked) + answer)
 
-    def alone(self, draw) -> list[Dialogue]:
+    def alone(self, draw) -> Made:
         """No talk without sound."""
-        return []
+        return {}
 
 
 class Chat:
@@ -130,73 +120,97 @@ class Chat:
         self.talks = talk.read(talks) if talks else []
         self.small = small_talk(self.talks)
 
-    def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> list[Dialogue]:
-        """Conversations about clips that all fill `n_samples`, in their order."""
+    def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> Made:
+        """About clips that all fill `n_samples`, in their order."""
         facts = [Facts.of(unit, n_samples) for unit in units]
         said = converse(facts, self.small, random.Random(int(draw.integers(1 << 62))))
-        return [render(self.renderer, turns) for turns in said]
+        return _both(render(self.renderer, turns) for turns in said)
 
-    def alone(self, draw) -> list[Dialogue]:
-        """Conversations without sound: none, or a batch of them."""
+    def alone(self, draw) -> Made:
+        """A batch without sound, or nothing."""
         if not self.talks:
-            return []
+            return {}
         some = draw.choice(len(self.talks), min(TALK, len(self.talks)), replace=False)
         few = [self.talks[i] for i in some]
-        return [render(self.renderer, turns, whole=whole) for turns, whole in few]
+        return _both(render(self.renderer, turns, whole=whole) for turns, whole in few)
 
 
 class Batches(Dataset):
-    """Whole batches by number: tensors for a Learner. `spoken` gives the tokens that a reading by
-    CTC should find in a row, or none."""
+    """Whole batches by number: tensors for a Learner. With `reads`, also the tokens that a reading
+    by CTC should find in what is said; the first `hinted` batches tell about where."""
 
     def __init__(
         self,
         mixture: Mixture,
-        ask: Tags | Chat,
+        ask: Tags | Chat | None,
+        renderer: Renderer,
         *,
         rough: float,
-        spoken: Callable[[data.Row], Sequence[int]] | None = None,
+        reads: bool = False,
+        hinted: int = 0,
     ):
-        self.mixture, self.ask, self.rough, self.spoken = mixture, ask, rough, spoken
+        self.mixture, self.ask, self.renderer = mixture, ask, renderer
+        self.rough, self.reads, self.hinted = rough, reads, hinted
 
     def __len__(self) -> int:
         return 1 << 40  # it never ends; a run stops by steps or by the clock
 
-    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, number: int) -> Made:
         draw = np.random.default_rng((self.mixture.seed, 3, number))
         together = np.random.default_rng((self.mixture.seed, 4, number // NEIGHBOURS))
-        if together.random() < TALK_SHARE and (alone := self.ask.alone(draw)):
-            return dict(zip(("ids", "labels"), padded(alone), strict=True))
+        if self.ask and together.random() < TALK_SHARE and (alone := self.ask.alone(draw)):
+            return alone
         batch = self.mixture[number]
-        made = {"mels": self._mels(batch, draw)}
-        made["ids"], made["labels"] = padded(self.ask(batch.units, batch.n_samples, draw))
-        if self.spoken is not None:
-            read = [self.spoken(unit[0]) for unit in batch.units]
-            if any(read):
-                made["spoken"] = _rows(read, -1, 1)
+        waves, spans = self._waves(batch, draw)
+        mels = augment.log_mel(torch.from_numpy(waves))
+        for mel in mels:
+            if draw.random() < self.rough:
+                augment.masked(mel, draw)
+        made = {"mels": mels}
+        if self.ask:
+            made |= self.ask(batch.units, batch.n_samples, draw)
+        if self.reads:
+            made |= self._read(batch, spans if number < self.hinted else None)
+        if "labels" not in made:
+            made["labels"] = made["spoken"].masked_fill(made["spoken"] == ctc.NONE, IGNORED)
         return made
 
-    def _mels(self, batch: Batch, draw: np.random.Generator) -> torch.Tensor:
-        waves, hidden = [], []
+    def _waves(self, batch: Batch, draw: np.random.Generator):
+        """Samples (clips, n), and where in them each clip is: shares of the length."""
+        waves, spans = [], []
         for unit, speed in zip(batch.units, batch.speeds, strict=True):
             sound = data.samples(unit[0])
             sound = sound if speed == 1 else augment.stretched(sound, speed)
-            wave, _ = augment.placed(sound, batch.n_samples, draw)
-            hidden.append(draw.random() < self.rough)
-            if hidden[-1]:
+            wave, start = augment.placed(sound, batch.n_samples, draw)
+            if draw.random() < self.rough:
                 wave = augment.roughened(wave, draw)
             waves.append(augment.levelled(wave, draw) if self.rough else wave)
-        mels = augment.log_mel(torch.from_numpy(np.stack(waves)))
-        for mel, is_hidden in zip(mels, hidden, strict=True):
-            if is_hidden:
-                augment.masked(mel, draw)
-        return mels
+            spans.append((start / len(wave), min(1.0, (start + len(sound)) / len(wave))))
+        return np.stack(waves), spans
+
+    def _read(self, batch: Batch, spans: list | None) -> Made:
+        tokens, slots = self.renderer.tokenizer, self.renderer.n_slots(batch.n_samples)
+        said = [next((r.text for r in unit if r.task == "transcribe"), "") for unit in batch.units]
+        read = [ctc.spoken(text, tokens) if text else [] for text in said]
+        made = {"spoken": _rows(read, ctc.NONE, 1)}
+        if spans is not None:
+            places = torch.full((*made["spoken"].shape, 2), ctc.NONE)
+            for place, span, row in zip(places, spans, read, strict=True):
+                if row:
+                    letters = [len(tokens.bytes_of(token)) for token in row]
+                    place[: len(row)] = torch.from_numpy(ctc.likely_places(span, letters, slots))
+            made["places"] = places
+        return made
 
 
-def padded(dialogues_: Sequence[Dialogue]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and labels (dialogues, n), padded on the right."""
-    ids = _rows([d.ids for d in dialogues_], 0, _ROUND)
-    return ids, _rows([d.labels for d in dialogues_], IGNORED, _ROUND)
+def tensors(ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]]) -> Made:
+    """Ids and labels (rows, n), padded on the right."""
+    return {"ids": _rows(ids, 0, _ROUND), "labels": _rows(labels, IGNORED, _ROUND)}
+
+
+def _both(said: Iterable[Dialogue]) -> Made:
+    said = list(said)
+    return tensors([d.ids for d in said], [d.labels for d in said])
 
 
 def _rows(rows: Sequence[Sequence[int]], fill: int, step: int) -> torch.Tensor:

@@ -11,8 +11,8 @@ import torch
 
 from model import checkpoint
 from model.qwen_audio import QwenAudio, QwenAudioConfig
-from model.spec import MELS, SAMPLE_RATE, SOUND, STRUCTURE
-from model.training.base import with_control
+from model.spec import MELS, SAMPLE_RATE, STRUCTURE
+from model.training.base import sound_ids, with_control
 
 NOTES = {"C4.": 261.63, "E4.": 329.63, "G4.": 392.0, "A4.": 440.0}  # Hz
 _CLIPS = 24
@@ -45,7 +45,6 @@ def write_tokenizer(file: Path) -> dict[str, int]:
 
 def config(tokens: dict[str, int]) -> QwenAudioConfig:
     """Earshot-mini's shape, tiny. `tokens` has the ids of the control tokens of sound."""
-    ids = zip(("audio_pad_id", "audio_start_id", "audio_end_id"), SOUND, strict=True)
     return QwenAudioConfig(
         text_config={
             "vocab_size": max(tokens.values()) + 1,
@@ -74,7 +73,7 @@ def config(tokens: dict[str, int]) -> QwenAudioConfig:
         tie_word_embeddings=True,
         title="Toy",
         licence="Apache-2.0",
-        **{name: tokens[token] for name, token in ids},
+        **sound_ids(tokens),
     )
 
 

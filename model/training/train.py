@@ -1,115 +1,81 @@
 """One command for every stage: a checkpoint folder and manifests in, a checkpoint folder out.
 
-    python launch.py train --stage pretrain --base FOLDER --data train.jsonl --out OUT --minutes 60
+    python launch.py train --stage pretrain --base DIR --data train.jsonl --out DIR --minutes 60
 
-OUT also holds checkpoints (what learns, the optimiser, random numbers) to go on from with --resume,
-each loss (loss.jsonl), their curve (loss.svg) and a TensorBoard log. On several processors, GPUs or
-machines the same words go behind `accelerate launch`, with FSDP or DeepSpeed as it is configured:
+The folder that comes out also holds checkpoints (what learns, the optimiser, random numbers) to go
+on from with --resume, each loss (loss.jsonl), their curve (loss.svg) and a TensorBoard log. On
+several processors, GPUs or machines the same words go behind `accelerate launch`, with FSDP or
+DeepSpeed as that is configured:
 
     accelerate launch --multi_gpu --num_processes 2 launch.py train …
 
-(On a machine without a GPU too: then each process has a core, faster than one with two threads.)
+(Without a GPU too: two processes with a core each are faster than one with two.)
 """
 
 import importlib.util
 import json
-import logging
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict
 
-import numpy as np
 import torch
 from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
-from model import checkpoint, tokenizer
-from model.errors import EarshotError
-from model.placement import Placement
 from model.prompt import Renderer
-from model.training import ctc, data, mixture, ship
+from model.training import data, ends, mixture
 from model.training.course import Course
-from model.training.learner import Learner
-from model.training.stages import STAGES, Batches, Chat, Tags, choose, first_new_token
+from model.training.plan import CannotTrain, Plan, settled
+from model.training.stages import STAGES, Batches, Chat, Tags
 from model.training.trainer import StageTrainer
 
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # its chatter about optional kernels
-READER = "reader.safetensors"  # beside a checkpoint whose ear reads by itself
-_LINEAR = "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split()
-
-
-class CannotTrain(EarshotError):
-    """The words of the command do not fit together, or not with what is there."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """One run."""
-
-    stage: str
-    base: Path
-    data: tuple[Path, ...]
-    out: Path
-    steps: int | None = None
-    minutes: float | None = None
-    warm_up: int = 50  # steps
-    seconds: float = 30  # of sound in a batch
-    accumulate: int = 1  # batches of one process in a step
-    longest: float = 12.0  # seconds of a clip
-    rate: float | None = None  # peak, of what is not new; None: the stage's
-    layers: int | None = None  # of the encoder, from its end; None: all
-    rank: int = 16  # of the adapters
-    full: bool = False  # the language model learns as a whole, without adapters
-    bits: int = 32  # of the language model while it learns: 4 is QLoRA
-    temperature: float = 2.0
-    weights: dict[str, float] = field(default_factory=dict)
-    ctc_share: float = 0.0
-    talk: Path | None = None
-    seed: int = 0
-    resume: bool = False
-    log_every: int = 10  # steps
-    workers: int = 0  # processes that make batches ahead
-
-    def __post_init__(self):
-        if self.stage not in STAGES:
-            raise ValueError(f"stage is one of {', '.join(STAGES)}; got {self.stage!r}")
-        if not 0 < self.longest <= mixture.LONGEST:
-            raise ValueError(f"longest is at most {mixture.LONGEST} seconds; got {self.longest}")
+SPEECH_TASK = "transcribe"
 
 
 def run(plan: Plan, tell: Callable[[str], None] = print) -> list[float]:
     """Trains, and writes the model that came out to `plan.out` -> losses as they were logged.
     A run that a signal stopped leaves its checkpoint, and no model yet. Raises EarshotError."""
+    rows, told = data.within((r for file in plan.data for r in data.read(file)), plan.longest)
+    if plan.stage == "warmstart":
+        rows = [row for row in rows if row.task == SPEECH_TASK]
+    if not rows:
+        raise CannotTrain(f"There is nothing to learn from in {_names(plan)}.")
+    plan = settled(plan, rows)
     course = Course(plan.steps, plan.minutes, warm_up=plan.warm_up)
     args = _arguments(plan, course)
-    first = args.process_index == 0
-    tell = tell if first else _silent
     last = _last_checkpoint(plan)
+    is_first = args.process_index == 0
+    tell = tell if is_first else _in_silence
     set_seed(plan.seed)
-    learner, renderer = open_learner(plan)
-    batches = _batches(plan, learner, renderer, tell)
-    rate = plan.rate or STAGES[plan.stage].rate
-    trainer = StageTrainer(learner, args, batches, course, rate=rate)
+    said = [row.text for row in rows if row.task == SPEECH_TASK]
+    learner, renderer, learning = ends.begin(plan, said, args.device)
+    batches = _batches(plan, rows, renderer, learner.model.config.chats)
+    for line in _summary(rows, told, plan):
+        tell(line)
     n = sum(p.numel() for p in learner.parameters() if p.requires_grad)
-    tell(f"{n / 1e6:.1f} M weights learn, of {len(trainer.learning)} names.")
-    if first:
+    tell(f"{n / 1e6:.1f} M weights learn.")
+    trainer = StageTrainer(learner, args, batches, course, plan, tell=tell)
+    if is_first:
         plan.out.mkdir(parents=True, exist_ok=True)
-        (plan.out / "plan.json").write_text(json.dumps(asdict(plan), default=str, indent=1) + "\n")
+        text = json.dumps(asdict(plan), default=str, indent=1)
+        (plan.out / "plan.json").write_text(text + "\n", encoding="utf-8")
     trainer.train(resume_from_checkpoint=last)
-    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     step = trainer.state.global_step
     if not course.is_over(step):
-        tell(f"Stopped at step {step}. It goes on from there with --resume.")
-    elif first:
-        finish(plan, learner)
-        tell(f"Done after {step} steps: python launch.py ask --model {plan.out} …")
-    return losses
+        tell(f"Stopped at step {step}. With --resume it goes on from there.")
+    elif is_first:
+        ends.finish(plan, learner, plan.out)
+        tell(f"Done, after {step} steps and {course.seconds / 60:.1f} minutes: {plan.out}")
+    return [line["loss"] for line in trainer.state.log_history if "loss" in line]
 
 
-def _silent(line: str) -> None:
+def _in_silence(line: str) -> None:
     pass
+
+
+def _names(plan: Plan) -> str:
+    return ", ".join(str(file) for file in plan.data)
 
 
 def _arguments(plan: Plan, course: Course) -> TrainingArguments:
@@ -136,7 +102,7 @@ def _arguments(plan: Plan, course: Course) -> TrainingArguments:
         dataloader_num_workers=plan.workers,
         dataloader_pin_memory=not on_cpu,
         ddp_find_unused_parameters=bool(plan.ctc_share),  # a batch may hold nothing to be read
-        disable_tqdm=True,
+        disable_tqdm=True,  # ours shows minutes too
     )
 
 
@@ -149,111 +115,30 @@ def _last_checkpoint(plan: Plan) -> str | None:
     return last
 
 
-def open_learner(plan: Plan, *, exact: bool = False) -> tuple[Learner, Renderer]:
-    """What learns marked so, the rest frozen in 16 bits (or, with `exact`, as it was stored)."""
+def _batches(plan: Plan, rows: list[data.Row], renderer: Renderer, chats: bool) -> Batches:
     stage = STAGES[plan.stage]
-    tokens = tokenizer.load(plan.base)
-    bits = 32 if plan.bits > 4 else 4
-    where = Placement(torch.device("cpu"), torch.float32, bits)
-    model = checkpoint.load(plan.base, where).requires_grad_(False)
-    attend = (
-        "eager" if not torch.cuda.is_available() else "sdpa"
-    )  # faster on a processor by a third
-    for part in (model.audio, model.llm):
-        part.config._attn_implementation = attend
-    reader = None
-    if plan.ctc_share:
-        reader = _reader(plan, model, tokens)
-    learns_new = "new_rows" in stage.learns
-    learner = Learner(
-        model,
-        hears=stage.hears,
-        first_new=first_new_token(tokens.control, len(model.head.weight)) if learns_new else None,
-        reader=reader,
-        ctc_share=plan.ctc_share,
-    )
-    if not stage.hears and not plan.full:
-        _adapt(model, plan)
-    learning = choose(learner, stage, last_layers=plan.layers)
-    if not exact:
-        for name, weight in learner.named_parameters():
-            if name not in learning and weight.is_floating_point():
-                weight.data = weight.data.to(torch.bfloat16)
-    return learner, Renderer(tokens, model.audio.n_slots_of)
-
-
-def _reader(plan: Plan, model, tokens) -> ctc.Reader:
-    from safetensors.torch import load_file
-
-    words = model.llm.embed_tokens.weight.data
-    (blank,) = tokens.encode(" ")
-    if (plan.base / READER).exists():
-        saved = load_file(plan.base / READER)
-        reader = ctc.Reader(words, saved["vocabulary"], blank)
-        reader.load_state_dict(saved)
-        return reader
-    rows = [row for file in plan.data for row in data.read(file)]
-    texts = [row.text for row in rows if row.task == "transcribe"]
-    return ctc.Reader(words, ctc.vocabulary_of(texts, tokens), blank)
-
-
-def _adapt(model, plan: Plan) -> None:
-    """Low-rank adapters beside every linear layer of the language model (arXiv 2106.09685)."""
-    from peft import LoraConfig, LoraModel
-
-    model.llm.is_loaded_in_4bit = plan.bits == 4  # where peft looks
-    config = LoraConfig(r=plan.rank, lora_alpha=2 * plan.rank, target_modules=_LINEAR)
-    LoraModel(model.llm, config, "default")
-
-
-def _batches(plan: Plan, learner: Learner, renderer: Renderer, tell) -> Batches:
-    stage = STAGES[plan.stage]
-    rows = [row for file in plan.data for row in data.read(file)]
-    rows, told = data.within(rows, plan.longest)
-    if not rows:
-        raise CannotTrain(f"There is nothing to learn from in {', '.join(map(str, plan.data))}.")
-    for what, n in told.items():
-        tell(f"{n} × {what}")
-    chance = mixture.weights(rows, temperature=plan.temperature, given=plan.weights)
-    told = Counter()
-    for row, share in zip(rows, chance, strict=True):
-        told[row.task] += share
-    hours = sum({row.clip: row.duration for row in rows}.values()) / 3600
-    mix = ", ".join(f"{task} {share:.0%}" for task, share in told.most_common())
-    tell(f"{len(rows)} rows, {hours:.1f} h of sound: {mix}.")
-    units = mixture.units(rows, by_clip=stage.by_clip)
-    by_clip = Counter()
-    for row, share in zip(rows, chance, strict=True):
-        by_clip[row.clip if stage.by_clip else id(row)] += share
-    chances = [by_clip[unit[0].clip if stage.by_clip else id(unit[0])] for unit in units]
-    mixed = mixture.Mixture(units, np.array(chances), seed=plan.seed, seconds=plan.seconds)
-    spoken = None
-    if learner.reader is not None:
-        tokens = renderer.tokenizer
-
-        def spoken(row):
-            return ctc.spoken(row.text, tokens) if row.task == "transcribe" else []
-
-    by_tags = stage.hears or not learner.model.config.chats
+    by_tags = stage.hears or not chats
+    chances = mixture.weights(rows, temperature=plan.temperature, given=plan.weights)
+    mixed = mixture.Mixture(rows, chances, seed=plan.seed, seconds=plan.seconds, whole=not by_tags)
     ask = Tags(renderer) if by_tags else Chat(renderer, plan.talk)
-    return Batches(mixed, ask, rough=stage.rough, spoken=spoken)
+    reading = plan.stage == "warmstart"
+    return Batches(
+        mixed,
+        None if reading else ask,
+        renderer,
+        rough=stage.rough,
+        reads=bool(plan.ctc_share),
+        hinted=plan.hinted if reading else 0,
+    )
 
 
-def finish(plan: Plan, learner: Learner) -> None:
-    """Writes the model that a run has made."""
-    from safetensors.torch import save_file
-
-    from model.training.trainer import restore
-
-    if plan.bits > 4:  # what was frozen goes back to what it was before it lost its 16 bits
-        learned = {n: p.detach() for n, p in learner.named_parameters() if p.requires_grad}
-        whole, _ = open_learner(plan, exact=True)
-        restore(whole, learned, list(learned))
-        learner = whole
-    if learner.reader is not None:
-        save_file(learner.reader.state_dict(), plan.out / READER)
-    model = ship.plain(learner.settle())
-    if plan.bits == 4:
-        ship.export(model, plan.out, beside=plan.base)
-    else:
-        checkpoint.save(model, plan.out, beside=plan.base)
+def _summary(rows: list[data.Row], told: Counter, plan: Plan) -> list[str]:
+    chances = mixture.weights(rows, temperature=plan.temperature, given=plan.weights)
+    share = Counter()
+    for row, chance in zip(rows, chances, strict=True):
+        share[row.task] += chance
+    tasks = ", ".join(f"{task} {n:.0%}" for task, n in share.most_common())
+    return [
+        *(f"{n} × {what}." for what, n in told.items()),
+        f"{len(rows)} rows, {data.seconds(rows) / 3600:.1f} h of sound: {tasks}.",
+    ]

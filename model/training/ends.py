@@ -1,0 +1,136 @@
+"""Both ends of a run: a checkpoint folder becomes a Learner, and a Learner a checkpoint folder.
+Trains nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from model import checkpoint, tokenizer
+from model.placement import Placement
+from model.prompt import Renderer
+from model.qwen_audio import QwenAudio
+from model.spec import TAGS
+from model.training import ctc, ship
+from model.training.learner import Learner
+from model.training.plan import Plan
+from model.training.stages import STAGES, Stage
+
+READER = "reader.safetensors"  # beside a checkpoint whose ear reads by itself
+ADAPTED = "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split()
+
+
+def begin(
+    plan: Plan, texts: Iterable[str], device: torch.device, *, exact: bool = False
+) -> tuple[Learner, Renderer, list[str]]:
+    """A Learner in which what learns is marked so, and the renderer of its prompts -> both, and the
+    names of what learns. `texts` are what is said, for a reader that begins from nothing.
+
+    What is frozen is in 16 bits (or plan.bits), or with `exact` as it was stored.
+    """
+    stage = STAGES[plan.stage]
+    tokens = tokenizer.load(plan.base)
+    packed = plan.bits == 4
+    where = Placement(device, torch.bfloat16, 4) if packed else Placement(device, torch.float32, 32)
+    model = checkpoint.load(plan.base, where).requires_grad_(False)
+    for part in (model.audio, model.llm):  # on a processor a third faster than sdpa's kernel
+        part.config._attn_implementation = "eager" if device.type == "cpu" else "sdpa"
+    learner = Learner(
+        model,
+        hears=stage.hears,
+        first_new=first_new_token(tokens, model) if "new_rows" in stage.learns else None,
+        reader=_reader(plan.base, texts, model, tokens) if plan.ctc_share else None,
+        ctc_share=plan.ctc_share,
+    )
+    if not stage.hears and not plan.full:
+        adapt(model, plan.rank, packed=packed)
+    learning = choose(learner, stage, last_layers=plan.layers)
+    for name, weight in learner.named_parameters():
+        if name not in learning and weight.dtype == torch.float32 and not exact:
+            weight.data = weight.data.to(torch.bfloat16)
+    return learner, Renderer(tokens, model.audio.n_slots_of), learning
+
+
+def choose(learner: Learner, stage: Stage, *, last_layers: int | None = None) -> list[str]:
+    """Marks what learns, and gives its names. Of the encoder, the `last_layers` alone (default:
+    all). Where the language model holds adapters, they alone learn of it."""
+    n = len(learner.model.audio.layers)
+    first = n - (n if last_layers is None else last_layers)
+    adapted = any(".lora_" in name for name, _ in learner.named_parameters())
+    chosen = []
+    for name, weight in learner.named_parameters():
+        learns = name.startswith(stage.learns)
+        if name.startswith("model.audio.layers."):
+            learns = learns and int(name.split(".")[3]) >= first
+        if name.startswith("model.llm.") and adapted:
+            learns = learns and ".lora_" in name
+        if name == "model.llm.embed_tokens.weight":
+            learns = False  # a run meets few of the words: the others would be left behind
+        weight.requires_grad_(learns)
+        if learns:
+            chosen.append(name)
+            weight.data = weight.data.float()  # steps are smaller than 16 bits can tell
+    assert chosen, f"nothing learns: no weight begins with one of {stage.learns}"
+    return chosen
+
+
+def first_new_token(tokens: tokenizer.Tokenizer, model: QwenAudio) -> int | None:
+    """The id from which on there are only tags, where the vocabulary ends with them: their rows
+    are for stage 1 to learn."""
+    tags = {tokens.control[tag] for tag in TAGS if tag in tokens.control}
+    end = first = len(model.llm.embed_tokens.weight)
+    while first - 1 in tags:
+        first -= 1
+    return first if first < end else None
+
+
+def adapt(model: QwenAudio, rank: int, *, packed: bool) -> None:
+    """Low-rank adapters beside every linear layer of the language model, which may be in 4 bits
+    (LoRA, arXiv 2106.09685; QLoRA, arXiv 2305.14314)."""
+    from peft import LoraConfig, LoraModel
+
+    model.llm.is_loaded_in_4bit = packed  # where peft looks
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=ADAPTED)
+    LoraModel(model.llm, config, "default")
+
+
+def _reader(base: Path, texts: Iterable[str], model: QwenAudio, tokens) -> ctc.Reader:
+    words = model.llm.embed_tokens.weight.data
+    blank = tokens.encode(" ")[0]
+    if not (base / READER).exists():
+        return ctc.Reader(words, ctc.vocabulary_of(texts, tokens), blank)
+    saved = load_file(base / READER)
+    reader = ctc.Reader(words, saved["vocabulary"], blank)
+    reader.load_state_dict(saved)
+    return reader
+
+
+def finish(plan: Plan, learner: Learner, out: Path) -> None:
+    """Writes the model that a run has made: in 4 bits where it learned so, else unrounded. The
+    learner is used up."""
+    if plan.bits == 4:
+        ship.export(learner.settle(), out, beside=plan.base)
+        return
+    # what was frozen goes back to what it was before it was put in 16 bits
+    learned = {name: p.detach() for name, p in learner.named_parameters() if p.requires_grad}
+    learned = {name: p for name, p in learned.items() if not name.startswith("reader.")}
+    whole, _, _ = begin(replace(plan, ctc_share=0.0), (), torch.device("cpu"), exact=True)
+    restore(whole, learned)
+    if learner.reader is not None:
+        save_file(learner.reader.state_dict(), out / READER)
+    for stale in out.glob("model*.safetensors*"):
+        stale.unlink()
+    checkpoint.save(ship.plain(whole.settle()), out, beside=plan.base)
+
+
+def restore(learner: nn.Module, saved: dict[str, torch.Tensor]) -> None:
+    """Puts saved values where something learns; every one of them must be there."""
+    learning = {name: p for name, p in learner.named_parameters() if p.requires_grad}
+    assert saved.keys() == learning.keys(), sorted(saved.keys() ^ learning.keys())
+    with torch.no_grad():
+        for name, value in saved.items():
+            learning[name].copy_(value)

@@ -1,0 +1,72 @@
+"""What one run is to do, and the refusal of what makes no sense. Reads no sound, loads no model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from model import checkpoint
+from model.errors import EarshotError
+from model.training import data, mixture
+from model.training.stages import STAGES
+
+PASSES, FEWEST = 12, 60  # over the recordings of one's own, and steps at least
+
+
+class CannotTrain(EarshotError):
+    """The words of the command do not fit together, or not with what is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One run. None is for the stage, or for the model, to decide."""
+
+    stage: str
+    base: Path
+    data: tuple[Path, ...]
+    out: Path
+    steps: int | None = None
+    minutes: float | None = None
+    warm_up: int = 50  # steps
+    seconds: float = 24  # of sound in a batch
+    accumulate: int = 1  # batches of one process in a step
+    longest: float = 12.0  # seconds of a clip
+    rate: float | None = None  # peak, of what is not new
+    layers: int | None = None  # of the encoder, from its end; None: all
+    rank: int = 16  # of the adapters
+    full: bool = False  # the language model learns as a whole, without adapters
+    bits: int | None = None  # of the language model while it learns: 4 is QLoRA
+    temperature: float = 2.0
+    weights: dict[str, float] = field(default_factory=dict)
+    ctc_share: float | None = None  # of the reading loss; the warm start has nothing else
+    hinted: int = 2000  # batches of a warm start that tell where each token may be
+    talk: Path | None = None  # dialogues of text to mix in
+    seed: int = 0
+    resume: bool = False
+    log_every: int = 10  # steps
+    workers: int = 0  # processes that make batches ahead
+
+    def __post_init__(self):
+        if self.stage not in STAGES:
+            raise CannotTrain(f"A stage is one of {', '.join(STAGES)}; got {self.stage!r}.")
+        if not 0 < self.longest <= mixture.LONGEST:
+            raise CannotTrain(
+                f"--longest is at most {mixture.LONGEST:g} seconds; got {self.longest:g}."
+            )
+        if not self.steps and not self.minutes and self.stage != "adapt":
+            raise CannotTrain("How long is it to learn? Give --minutes or --steps.")
+        if self.bits == 4 and (self.full or STAGES[self.stage].hears):
+            raise CannotTrain("In 4 bits only adapters learn: leave out --bits, or take adapt.")
+
+
+def settled(plan: Plan, rows: Sequence[data.Row]) -> Plan:
+    """The plan with what it left open, for these rows."""
+    steps, bits, share = plan.steps, plan.bits, plan.ctc_share
+    if not steps and not plan.minutes:
+        steps = max(FEWEST, round(PASSES * data.seconds(rows) / plan.seconds / plan.accumulate))
+    if bits is None:
+        packed = plan.stage == "adapt" and checkpoint.is_prequantised(plan.base)
+        bits = 4 if packed and not plan.full else 32
+    if share is None:
+        share = 1.0 if plan.stage == "warmstart" else 0.0
+    rate = plan.rate or STAGES[plan.stage].rate
+    return replace(plan, steps=steps, bits=bits, ctc_share=share, rate=rate)
