@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import asdict
 
 from model import audio
-from model.engine import Engine
+from model.engine import About, Engine
 from model.errors import EarshotError
 from model.messages import Clip, Message, Sampling
 from sessions.errors import StoreError
@@ -20,6 +20,7 @@ from sessions.records import (
     LENGTH,
     STOPPED,
     ClipRef,
+    Conversation,
     Part,
     Turn,
     Unheard,
@@ -29,6 +30,19 @@ from sessions.store import Store
 FLUSH_SECONDS = 0.3  # at most so much of what was said is lost when the machine stops
 REMEMBERED_SECONDS = 20 * 60  # of sound kept as samples: 77 MB
 OURS = "Something went wrong inside Earshot; its log says what. Nothing you sent is lost."
+ANSWERS_IN = {  # languages one can ask for, as a model knows them
+    "ar": "Arabic",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "pt": "Portuguese",
+    "ru": "Russian",
+    "zh": "Chinese",
+}
 
 
 class Refused(EarshotError):
@@ -80,11 +94,25 @@ def question(text: str, clips: Sequence[ClipRef] = ()) -> tuple[Part, ...]:
     return parts
 
 
+def sampling(conversation: Conversation | None, about: About) -> Sampling:
+    """How the next answer's words are chosen: as the person said, else as suits the engine."""
+    if conversation is None or not conversation.sampling:
+        return about.sampling
+    return Sampling(**json.loads(conversation.sampling))
+
+
+def instructions(conversation: Conversation) -> str:
+    """What the model is told before the first turn."""
+    language = ANSWERS_IN.get(conversation.answer_language)
+    wishes = (conversation.system, f"Answer in {language}." if language else "")
+    return "\n\n".join(wish for wish in wishes if wish)
+
+
 def begin(engine: Engine, store: Store, conversation: str, sampling: Sampling) -> Turn:
     """Store an answer before its first word. It is to be handed to `answer`, which ends it."""
     return store.begin(
         conversation,
-        system=store.conversation(conversation).system,
+        system=instructions(store.conversation(conversation)),
         sampling=json.dumps(asdict(sampling)),
         model=engine.about.name,
     )

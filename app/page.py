@@ -9,14 +9,19 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 import gradio as gr  # noqa: E402
 
-from app import render, theme, web  # noqa: E402
-from app.events import Desk, commands  # noqa: E402
+from app import assets, exchange, render, theme, web  # noqa: E402
+from app.events import Desk, served, talking  # noqa: E402
+from app.shelf import shelving  # noqa: E402
 from app.talks import Talks  # noqa: E402
 from model.engine import Engine  # noqa: E402
 from model.errors import EarshotError  # noqa: E402
 from sessions.store import Store  # noqa: E402
 
 LOOKS = 200  # pages that may wait for a view; answers wait in Talks, not here
+START = f"""
+import(new URL("{assets.address("js/main.js")}", document.baseURI)).then(earshot =>
+  earshot.start(element, server, about => trigger("look", about)));
+"""
 BARE = {"apply_default_css": False, "js_on_load": None}
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 
@@ -27,21 +32,21 @@ class PortTaken(EarshotError):
 
 def build(engine: Engine, store: Store, talks: Talks | None = None) -> gr.Blocks:
     desk = Desk(engine, store, talks or Talks(engine, store))
-    start = "earshot.start(element, server, about => trigger('look', about))"
+    commands = [served(work) for work in (*talking(desk), *shelving(desk))]
     with gr.Blocks(title="Earshot", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(theme.asset("sidebar.html"), elem_id="brand", **BARE)
-        listed = gr.HTML(elem_id="list", **BARE)
+        gr.HTML(assets.text("sidebar.html"), elem_id="side", **BARE)
         gr.HTML(render.bar(engine.about), elem_id="bar", **BARE)
         shown = gr.HTML(elem_id="shown", **BARE)
         newest = gr.HTML(elem_id="newest", **BARE)
+        gr.HTML(assets.text("dialogs.html"), elem_id="dialogs", **BARE)
         composer = gr.HTML(
-            theme.asset("composer.html"),
+            assets.text("composer.html"),
             elem_id="composer",
-            **BARE | {"js_on_load": start},
-            server_functions=commands(desk),
+            **BARE | {"js_on_load": START},
+            server_functions=commands,
         )
 
-        view = [shown, newest, listed]
+        view = [shown, newest]
         page.load(desk.open, None, view, **PRIVATE)
         composer.look(desk.look, None, view, trigger_mode="multiple", **PRIVATE)
         page.unload(desk.leave)
@@ -73,8 +78,10 @@ def serve(
                 max_file_size="1mb",  # of Gradio's own upload, which the page does not use
                 favicon_path=theme.LOGO,
                 theme=theme.theme(),
-                head=theme.head(),
-                app_kwargs={"routes": web.routes(store), "middleware": web.middleware(host)},
+                app_kwargs={
+                    "routes": [*web.routes(store), *exchange.routes(store)],
+                    "middleware": web.middleware(host),
+                },
             )
         except OSError as error:
             raise PortTaken(f"Port {port} is not free: give another one with --port.") from error

@@ -1,13 +1,14 @@
-"""Stored turns as HTML: the only place where display is made. It is never stored."""
+"""Stored turns as HTML, in the person's language. Display is made here and never stored."""
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
 from functools import lru_cache
 from html import escape
 
 from markdown_it import MarkdownIt
 
+from app.examples import EXAMPLES, Example
+from app.i18n import Language
 from model.engine import About
 from sessions.records import (
     FAILED,
@@ -23,11 +24,7 @@ from sessions.records import (
 MARK = re.compile(r"<\|(\d+\.\d\d)\|>")  # a time in an answer, as the model writes it
 OPEN, CLOSE = "\ue000", "\ue001"  # stand for a mark while Markdown is read: no text has them
 
-ENDINGS = {
-    STOPPED: "Stopped.",
-    LENGTH: "This is as long as one answer may be.",
-    INTERRUPTED: "Interrupted: Earshot was closed in the middle of this answer.",
-}
+ENDINGS = {STOPPED: "ended.stopped", LENGTH: "ended.length", INTERRUPTED: "ended.interrupted"}
 # Raw HTML stays text, and a picture becomes a link: an answer can run and load nothing.
 _markdown = MarkdownIt("js-default", {"html": False, "breaks": True})
 AWAY = 'target="_blank" rel="noopener noreferrer nofollow"'
@@ -38,7 +35,7 @@ def _link(self, tokens, i, options, env):
 
 
 def _picture(self, tokens, i, options, env):
-    name = escape(tokens[i].content or "picture")
+    name = escape(tokens[i].content or tokens[i].attrs["src"])
     return f'<a href="{escape(tokens[i].attrs["src"])}" {AWAY}>{name}</a>'
 
 
@@ -69,13 +66,14 @@ def numbered(turns: Iterable[Turn]) -> dict[int, int]:
     return numbers
 
 
-def player(clip: ClipRef, number: int) -> str:
-    name, label = escape(clip.name), f"Audio {number}"
+def player(clip: ClipRef, number: int, language: Language) -> str:
+    name, label = escape(clip.name), language.say("clip.label", n=number)
+    play, position = (language.say(f"clip.{what}", label=label) for what in ("play", "position"))
     return (
         f'<figure class="clip" title="{name}">'
-        f'<button type="button" class="play" aria-label="Play {label}"></button>'
+        f'<button type="button" class="play" aria-label="{play}"></button>'
         f"<figcaption><b>{label}</b> <span>{name}</span></figcaption>"
-        f'<input type="range" min="0" max="1000" value="0" aria-label="Position in {label}">'
+        f'<input type="range" min="0" max="1000" value="0" aria-label="{position}">'
         f"<time>{length(clip.seconds)}</time>"
         f'<audio preload="none" src="earshot/clips/{clip.digest}"></audio>'
         "</figure>"
@@ -83,115 +81,111 @@ def player(clip: ClipRef, number: int) -> str:
 
 
 @lru_cache(maxsize=2048)
-def question(turn: Turn, first: int) -> str:
+def question(turn: Turn, first: int, language: Language) -> str:
     parts, number = [], first
     for part in turn.parts:
         if isinstance(part, ClipRef):
-            parts.append(player(part, number))
+            parts.append(player(part, number, language))
             number += 1
         else:
             parts.append(f'<p dir="auto">{escape(part)}</p>')
-    return f'<article class="question" aria-label="You asked">{"".join(parts)}</article>'
-
-
-def answer(turn: Turn, unheard: str = "", ahead: int = 0) -> str:
-    """An answer as far as it has come, and how it ended."""
-    said = f'<div class="words" dir="auto">{words(turn.text)}</div>' if turn.text else ""
-    if turn.status == WRITING and not said:
-        said = f'<p class="waiting">{_waiting(ahead)}</p>'
-    ending = turn.sentence if turn.status == FAILED else ENDINGS.get(turn.status, "")
-    notes = [f'<p class="note {turn.status}">{escape(ending)}</p>'] if ending else []
-    if unheard:
-        notes.append(f'<p class="note unheard">{escape(unheard)}</p>')
+    label = language.say("turn.question")
     return (
-        f'<article class="answer" data-status="{turn.status}" aria-label="Answer">'
-        f"{said}{''.join(notes)}</article>"
+        f'<article class="question" data-turn="{turn.id}" aria-label="{label}">'
+        f"{''.join(parts)}</article>"
     )
 
 
-def _waiting(ahead: int) -> str:
-    if ahead:
-        return f"Waiting: {ahead} {'question is' if ahead == 1 else 'questions are'} ahead"
-    return "Listening"
+def answer(turn: Turn, language: Language, unheard: str = "", ahead: int = 0) -> str:
+    """An answer as far as it has come, and how it ended."""
+    said = f'<div class="words" dir="auto">{words(turn.text)}</div>' if turn.text else ""
+    if turn.status == WRITING and not said:
+        waiting = language.say("turn.ahead", n=ahead) if ahead else language.say("turn.listening")
+        said = f'<p class="waiting">{waiting}</p>'
+    notes = [f'<p class="note unheard">{escape(unheard)}</p>'] if unheard else []
+    if ending := _ending(turn, language):
+        notes.insert(0, f'<p class="note {turn.status}">{escape(ending)}</p>')
+    return (
+        f'<article class="answer" data-turn="{turn.id}" data-status="{turn.status}" '
+        f'aria-label="{language.say("turn.answer")}">{said}{"".join(notes)}</article>'
+    )
 
 
-def unheard(turn: Turn, turns: Sequence[Turn]) -> str:
+def _ending(turn: Turn, language: Language) -> str:
+    if turn.status == FAILED:
+        return language.heard(turn.sentence)
+    return language.say(ENDINGS[turn.status]) if turn.status in ENDINGS else ""
+
+
+def unheard(turn: Turn, turns: Sequence[Turn], language: Language) -> str:
     """What of the recordings did not fit in, as a sentence."""
     if not turn.unheard:
         return ""
     clips = [clip.digest for t in turns for clip in t.clips]
     stretches = [
-        f"{length(u.start)}–{length(u.end)} of Audio {clips.index(u.digest) + 1}"
+        language.say(
+            "turn.stretch", start=length(u.start), end=length(u.end), n=clips.index(u.digest) + 1
+        )
         for u in turn.unheard
         if u.digest in clips
     ]
-    return f"Not heard, for lack of room: {', '.join(stretches)}."
+    return language.say("turn.unheard", stretches=language.say("and").join(stretches))
 
 
-def conversation(id: str, turns: Sequence[Turn]) -> str:
+def conversation(about: Conversation, turns: Sequence[Turn], language: Language) -> str:
     """All but the newest answer, which changes while it is given and has its own place."""
     numbers = numbered(turns)
     if turns and turns[-1].role == "assistant":
         turns = turns[:-1]
     shown = (
-        question(turn, numbers[turn.id])
+        question(turn, numbers[turn.id], language)
         if turn.role == "user"
-        else answer(turn, unheard(turn, turns))
+        else answer(turn, language, unheard(turn, turns, language))
         for turn in turns
     )
-    return f'<div class="turns" data-conversation="{escape(id)}">{"".join(shown)}</div>'
+    return (
+        f'<div class="turns" data-conversation="{escape(about.id)}" '
+        f'data-title="{escape(about.title)}">{"".join(shown)}</div>'
+    )
 
 
-def empty(about: About, notice: str = "") -> str:
+def empty(
+    about: About, language: Language, kept: Conversation | None = None, notice: str = ""
+) -> str:
     """Before the first question: what this is, honestly, and what one may ask."""
-    told = f'<p class="note" role="status">{escape(notice)}</p>' if notice else ""
+    id = escape(kept.id if kept else "")
+    notice = escape(language.heard(notice))
+    told = f'<p class="note" role="status">{notice}</p>' if notice else ""
+    tries = "".join(_example(example, language) for example in EXAMPLES)
     asks = "".join(
-        f'<button type="button" class="example">{escape(asked)}</button>'
+        f'<button type="button" class="ask">{escape(language.heard(asked))}</button>'
         for asked in about.questions
     )
     return (
-        f'<div class="turns empty" data-conversation="">{told}<h2>What would you like to hear '
-        "about?</h2><p>Record something, or drop a file here, and ask. "
-        f"{escape(about.note)}</p>"
-        f'<div class="examples">{asks}</div></div>'
+        f'<div class="turns empty" data-conversation="{id}">{told}'
+        f"<h1>{language.say('empty.title')}</h1>"
+        f"<p>{language.say('empty.how')} {escape(language.heard(about.note))}</p>"
+        f'<div class="examples">{tries}</div><div class="asks">{asks}</div></div>'
+    )
+
+
+def _example(example: Example, language: Language) -> str:
+    kind, asked = (escape(language.say(f"example.{example.key}{end}")) for end in ("", ".ask"))
+    return (
+        f'<button type="button" class="example" data-example="{example.key}">'
+        f'<i class="{example.key}"></i><b>{kind}</b><span>{asked}</span></button>'
     )
 
 
 def bar(about: About) -> str:
-    """The line above the conversation: what answers here."""
+    """The line above the conversation: what answers here. Its words are filled in on the page."""
     size = f"{about.memory_bytes / 1e9:.1f} GB" if about.memory_bytes else ""
     facts = (about.name, f"{about.bits} bit", about.device, size)
     line = " · ".join(escape(fact) for fact in facts if fact)
     return (
-        '<button type="button" class="menu" aria-label="Conversations" aria-expanded="false">'
-        f'</button><p class="about" title="{escape(about.note)}">{line}</p>'
+        '<button type="button" class="menu" data-t-aria-label="list.label" aria-expanded="false" '
+        'aria-controls="side"></button><h2 class="title" dir="auto"></h2>'
+        f'<p class="about" title="{escape(about.note)}">{line}</p>'
+        '<button type="button" class="tune" data-t-aria-label="tune.title" '
+        'data-t-title="tune.title"></button>'
     )
-
-
-def listing(conversations: Sequence[Conversation], current: str, more: bool) -> str:
-    """Conversations by day, newest first."""
-    items, heading = [], ""
-    for one in conversations:
-        if (day := _day(one.updated)) != heading:
-            heading = day
-            items.append(f"<li><h3>{day}</h3></li>")
-        items.append(_item(one, one.id == current))
-    if more:
-        items.append('<li><button type="button" class="older">Show older</button></li>')
-    return f'<ul data-shown="{len(conversations)}">{"".join(items)}</ul>'
-
-
-def _item(one: Conversation, is_current: bool) -> str:
-    title, here = escape(one.title or "Untitled"), ' aria-current="page"' if is_current else ""
-    return (
-        f'<li class="item"><a href="?c={one.id}" dir="auto" title="{title}"{here}>{title}</a>'
-        f'<button type="button" class="forget" aria-label="Delete “{title}”"></button></li>'
-    )
-
-
-def _day(when: float) -> str:
-    day = datetime.fromtimestamp(when).date()
-    days_ago = (date.today() - day).days
-    if days_ago < 2:
-        return "Yesterday" if days_ago == 1 else "Today"
-    return f"{day:%B} {day.day}" if day.year == date.today().year else f"{day:%B %Y}"

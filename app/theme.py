@@ -1,33 +1,54 @@
-"""How Earshot looks. The rules are in assets/earshot.css; nothing is fetched from outside."""
+"""How Earshot looks: the page's head and ground. The rules are in assets/css/; nothing is fetched
+from outside.
+"""
 
-from pathlib import Path
+import json
 
 import gradio as gr
 
-ASSETS = Path(__file__).parent.parent / "assets"
-LOGO = ASSETS / "logo.svg"
+from app import assets
+from app.i18n import Language
+
+LOGO = assets.FOLDER / "logo.svg"
+COOKIE = "earshot-look"
+LOOKS = ("light", "dark")  # else as the system has it
+GROUND = {"light": "#f7f5ef", "dark": "#181a19"}
+LAYERS = ("ground", "sidebar", "conversation", "clips", "composer", "dialogs", "signs")
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's barest theme, in our ground colours: the page shows before the css is read."""
+    """Gradio's barest theme, in our ground colours."""
     return gr.themes.Base(font="system-ui", font_mono="ui-monospace").set(
-        body_background_fill="#f8f6f1",
-        body_background_fill_dark="#191b1a",
+        body_background_fill=GROUND["light"],
+        body_background_fill_dark=GROUND["dark"],
         body_text_color="#26241f",
         body_text_color_dark="#e6e3db",
     )
 
 
-def asset(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
+def head(language: Language) -> str:
+    """Style, scripts and strings, in the page itself: nothing shows before it looks right.
 
-
-def head() -> str:
-    """Our style and script, in the page itself: there before any other request is answered.
-
-    Not `css=`: Gradio puts its own class before every selector there, and so loses `:root` and
-    `body` inside a media query.
+    Not Gradio's `head=` and `css=`: it adds those only when its own scripts have run.
     """
-    colour = '<meta name="theme-color" content="#1f6f62">'
-    style, script = asset("earshot.css"), asset("earshot.js")
-    return f"{colour}<style>{style}</style><script>{script}</script>"
+    colours = (
+        f'<meta name="theme-color" content="{colour}" media="(prefers-color-scheme: {look})">'
+        for look, colour in GROUND.items()
+    )
+    styles = (
+        f'<link rel="stylesheet" href="{assets.address(f"css/{name}.css")}">' for name in LAYERS
+    )
+    scripts = (
+        f'<link rel="modulepreload" href="{assets.address(name)}">' for name in assets.names(".js")
+    )
+    told = {"code": language.code, "strings": language.strings}
+    strings = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
+    kept = f'<script type="application/json" id="strings">{strings}</script>'
+    return "".join((*colours, *styles, *scripts, kept))
+
+
+def dressed(html: str, language: Language, look: str) -> str:
+    """Gradio's page with our head, in a language and a look."""
+    chosen = f' data-look="{look}"' if look in LOOKS else ""
+    html = html.replace('lang="en"', f'lang="{language.code}" dir="ltr"{chosen}', 1)
+    return html.replace("</head>", head(language) + "</head>", 1)

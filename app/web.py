@@ -5,6 +5,7 @@ page at home. Gradio's own file serving would copy each clip to a folder that no
 import tempfile
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -14,12 +15,13 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import chat
+from app import assets, chat, i18n, theme
 from model.audio import Limits
 from model.errors import EarshotError, TooLarge
 from sessions.clips import DIGEST
 from sessions.store import Store
 
+PROCESS = uuid4().hex  # another one after a restart
 POLICY = "; ".join(  # Gradio evaluates its templates, hence the two unsafe ones
     (
         "default-src 'self'",
@@ -58,11 +60,51 @@ class AtHome:
         await self._app(scope, receive, send_with_headers)
 
 
+class Dressed:
+    """Gradio's page goes out in our clothes and in the person's language."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
+            return await self._app(scope, receive, send)
+        request = Request(scope)
+        start: Message = {}
+        html = b""
+
+        async def hold(message: Message) -> None:
+            nonlocal start, html
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            html += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            look = request.cookies.get(theme.COOKIE, "")
+            body = theme.dressed(html.decode(), i18n.of(request), look).encode()
+            kept = [header for header in start["headers"] if header[0] != b"content-length"]
+            start["headers"] = [
+                *kept,
+                (b"content-length", str(len(body)).encode()),
+                (b"cache-control", b"no-cache"),
+                (b"vary", b"cookie, accept-language"),
+            ]
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+
+        await self._app(scope, receive, hold)
+
+
 def middleware(host: str) -> list[Middleware]:
     """A page elsewhere may not reach us under a name of its own that points here."""
     is_open = host in ("0.0.0.0", "::", "")
     hosts = ["*"] if is_open else ["localhost", "127.0.0.1", host]
-    return [Middleware(TrustedHostMiddleware, allowed_hosts=hosts), Middleware(AtHome)]
+    return [
+        Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
+        Middleware(AtHome),
+        Middleware(Dressed),
+    ]
 
 
 def routes(store: Store, limits: Limits | None = None) -> list[Route]:
@@ -70,33 +112,55 @@ def routes(store: Store, limits: Limits | None = None) -> list[Route]:
 
     async def take(request: Request) -> Response:
         """A recording, as the body of the request; its name in the address."""
-        if "x-earshot" not in request.headers:  # which no other site's page can send
-            return JSONResponse({"sentence": "Recordings are taken from the page only."}, 403)
+        if not from_the_page(request):
+            return refusal(request, "Recordings are taken from the page only.", 403)
         name = request.query_params.get("name", "recording")
         try:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "recording")
                 with path.open("wb") as file:
-                    await _receive(request, file, name, limits.size)
+                    await receive(request, file, name, limits.size)
                 clip = await run_in_threadpool(chat.take_in, store, path, name)
         except EarshotError as error:
-            return JSONResponse({"sentence": str(error)}, 422)
+            return refusal(request, str(error))
         return JSONResponse({"digest": clip.digest, "name": clip.name, "seconds": clip.seconds})
 
     async def give(request: Request) -> Response:
         digest = request.path_params["digest"]
         path = store.clips.path(digest) if DIGEST.fullmatch(digest) else None
         if path is None or not path.exists():
-            return JSONResponse({"sentence": "This recording is no longer stored."}, 404)
+            return refusal(request, "This recording is no longer stored.", 404)
         return FileResponse(path, media_type="audio/flac", headers={"cache-control": "private"})
 
+    async def alive(request: Request) -> Response:
+        """Whether this is still the process that gave the page, and when it last wrote."""
+        return JSONResponse(
+            {"process": PROCESS, "changed": await run_in_threadpool(_changed, store)}
+        )
+
     return [
+        *assets.ROUTES,
+        Route("/earshot/alive", alive),
         Route("/earshot/clips", take, methods=["POST"]),
         Route("/earshot/clips/{digest}", give),
     ]
 
 
-async def _receive(request: Request, file: BinaryIO, name: str, size: int) -> None:
+def from_the_page(request: Request) -> bool:
+    return "x-earshot" in request.headers  # which no other site's page can send
+
+
+def refusal(request: Request, sentence: str, status: int = 422) -> Response:
+    return JSONResponse({"sentence": i18n.of(request).heard(sentence)}, status)
+
+
+def _changed(store: Store) -> float:
+    """When anything was written last, by whichever process: of the database or its log."""
+    return max((file.stat().st_mtime for file in store.folder.glob("earshot.db*")), default=0)
+
+
+async def receive(request: Request, file: BinaryIO, name: str, size: int) -> None:
+    """Write a request's body to a file, up to so many bytes."""
     received = 0
     async for chunk in request.stream():
         received += len(chunk)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.app.conftest import CHROMIUM, NAMES
 
+expect = pytest.importorskip("playwright.sync_api", reason="no playwright").expect
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason=f"no Chromium: none of {', '.join(NAMES)} is in PATH"),
@@ -15,8 +17,8 @@ pytestmark = [
 
 
 def send(page, text):
-    page.fill("textarea", text)
-    page.press("textarea", "Enter")
+    page.fill("#composer textarea", text)
+    page.press("#composer textarea", "Enter")
 
 
 def record(page, seconds=1.5):
@@ -24,6 +26,13 @@ def record(page, seconds=1.5):
     page.wait_for_timeout(1000 * seconds)
     page.click(".record")
     page.wait_for_selector(".attached li[data-digest]")
+
+
+def choose(page, entry, item=".item:has(a[aria-current])"):
+    """An entry of a conversation's menu."""
+    page.hover(f"#list {item}")
+    page.click(f"#list {item} .more")
+    page.click(f".popup button:has-text('{entry}')")
 
 
 def newest(page, status):
@@ -116,18 +125,21 @@ def test_conversations_are_chosen_left_and_deleted(page):
     assert "word" not in page.inner_text("#newest")
     page.go_back()
     page.wait_for_selector('#newest [data-status="writing"]')
-    before = page.locator("#list .item").count()
-    forget = page.locator("#list .item:has(a[aria-current]) .forget")
-    forget.click()
-    forget.click()  # the second press means it
+    page.wait_for_selector("#list .item a[aria-current]")
+    id = page.url.split("?c=")[1]
+    choose(page, "Delete")
     page.wait_for_selector(".turns.empty")
-    assert page.locator("#list .item").count() == before - 1
+    gone = page.locator(f'#list [data-id="{id}"]')
+    expect(gone).to_have_count(0)
+    page.click("#toasts button:text('Undo')")
+    expect(gone).to_have_count(1)
+    page.wait_for_selector('#newest [data-status="stopped"]')
 
 
 def test_what_holds_no_sound_is_refused_and_the_words_stay(page):
-    page.fill("textarea", "What is this?")
+    page.fill("#composer textarea", "What is this?")
     letter = {"name": "letter.wav", "mimeType": "audio/wav", "buffer": b"Dear Sir or Madam. " * 40}
-    page.set_input_files("input[type=file]", letter)
+    page.set_input_files("#composer input[type=file]", letter)
     page.wait_for_selector(".trouble:not([hidden])")
     assert "letter.wav" in page.inner_text(".trouble")
-    assert page.input_value("textarea") == "What is this?"
+    assert page.input_value("#composer textarea") == "What is this?"

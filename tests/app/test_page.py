@@ -7,15 +7,18 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
 from starlette.testclient import TestClient
 
-from app import web
-from app.events import Desk, commands
+from app import assets, web
+from app.events import Desk, served, talking
+from app.i18n import LANGUAGES
 from app.page import build
+from app.shelf import shelving
 from app.talks import Talks
 from model.audio import Limits
 from model.engine import Parrot
-from sessions.records import DONE, STOPPED, WRITING
+from sessions.records import DONE, LENGTH, STOPPED, WRITING
 from sessions.store import Store
 
 
@@ -33,7 +36,17 @@ def desk(store):
 
 
 def tab(name="tab", **query):
-    return SimpleNamespace(session_hash=name, query_params=query)
+    return SimpleNamespace(session_hash=name, query_params=query, headers={}, cookies={})
+
+
+def page_of(desk):
+    """Every command of the page by its name, called as the page calls it."""
+
+    def called(work):
+        return lambda value: asyncio.run(served(work)(value, tab()))
+
+    works = (*talking(desk), *shelving(desk))
+    return SimpleNamespace(**{work.__name__: called(work) for work in works})
 
 
 def said(text, conversation="", clips=()):
@@ -55,12 +68,12 @@ def test_the_page_is_built_and_keeps_its_events_private(store):
 
 
 def test_a_question_starts_a_conversation_and_its_answer_streams(desk):
-    ask, *_ = commands(desk)
+    ask = page_of(desk).ask
     sentence = "a few words that take a while to say again one by one"
     id = ask(said(sentence))["conversation"]
     views = asyncio.run(gathered(desk.open(tab(c=id))))
-    asked, newest, listing = views[0]
-    assert sentence in asked and 'data-status="writing"' in newest and id in listing
+    asked, newest = views[0]
+    assert sentence in asked and 'data-status="writing"' in newest and id in asked
     grown = [view[1] for view in views]
     assert any("<p>a few" in html and "by one" not in html for html in grown)
     assert 'data-status="done"' in grown[-1] and f"<p>{sentence}</p>" in grown[-1]
@@ -68,7 +81,7 @@ def test_a_question_starts_a_conversation_and_its_answer_streams(desk):
 
 
 def test_a_new_look_ends_the_earlier_one_before_it_shows_anything(desk):
-    ask, *_ = commands(desk)
+    ask = page_of(desk).ask
     id = ask(said("word " * 300))["conversation"]
     seen = []
 
@@ -89,12 +102,12 @@ def test_a_new_look_ends_the_earlier_one_before_it_shows_anything(desk):
 
 
 def test_stop_keeps_what_was_said(desk):
-    ask, stop, _ = commands(desk)
-    id = ask(said("word " * 300))["conversation"]
+    page = page_of(desk)
+    id = page.ask(said("word " * 300))["conversation"]
     talk = desk.talks.find(id)
     while "word word" not in talk.said:
         assert not talk.over.wait(0.01)
-    stop(id)
+    page.stop({"conversation": id})
     assert talk.over.wait(5)
     turn = desk.store.turns(id)[-1]
     assert turn.status == STOPPED and turn.text.startswith("word word")
@@ -119,7 +132,7 @@ def test_an_answer_given_by_another_process_is_followed(desk, tmp_path):
 
 
 def test_what_cannot_be_done_is_a_sentence(desk):
-    ask, _, forget = commands(desk)
+    ask, forget = page_of(desk).ask, page_of(desk).forget
     assert "nothing to send" in ask(said(" "))["sentence"]
     lost = {"digest": "d" * 32, "name": "dog.wav"}
     assert "dog.wav is no longer stored" in ask(said("", clips=[lost]))["sentence"]
@@ -127,31 +140,95 @@ def test_what_cannot_be_done_is_a_sentence(desk):
     assert "no longer stored" in ask(said("", clips=[forged]))["sentence"]
     id = ask(said("hello"))["conversation"]
     talk = desk.talks.find(id)
-    forget(id)
+    forget({"conversation": id})
     assert talk is None or talk.over.wait(5)
     assert "deleted" in ask(said("hello", id))["sentence"]
 
 
 def test_a_refused_question_leaves_no_empty_conversation(desk):
-    ask, *_ = commands(desk)
+    ask = page_of(desk).ask
     ask(said(" "))
     with desk.store._reading() as db:
         assert db["conversations"].count == 0
 
 
 def test_a_deleted_conversation_is_told(desk):
-    ((shown, newest, _),) = asyncio.run(gathered(desk.open(tab(c="0" * 32))))
+    ((shown, newest),) = asyncio.run(gathered(desk.open(tab(c="0" * 32))))
     assert "not stored here" in shown and newest == ""
 
 
-def test_older_conversations_are_listed_on_demand(desk):
-    for i in range(62):
-        desk.store.ask(desk.store.start().id, (f"question {i}",))
-    ((_, _, listing),) = asyncio.run(gathered(desk.open(tab())))
-    assert listing.count('class="item"') == 60 and "Show older" in listing
-    more = desk.look(event(conversation="", shown=120), tab())
-    ((_, _, listing),) = asyncio.run(gathered(more))
-    assert listing.count('class="item"') == 62 and "Show older" not in listing
+def test_the_list_comes_in_pages(desk):
+    ids = [desk.store.start().id for _ in range(62)]
+    for id in ids:
+        desk.store.ask(id, (f"question {id}",))
+    listing = page_of(desk).listing
+    first = listing({})["html"]
+    assert first.count('class="item"') == 60
+    following = first.split('data-following="')[1].split('"')[0]
+    rest = listing({"from": following})["html"]
+    assert rest.count('class="item"') == 2 and "following" not in rest
+    assert listing({"count": 62})["html"].count('class="item"') == 62
+
+
+def test_a_search_shows_what_it_found_where(desk):
+    id = desk.store.start().id
+    turn = desk.store.ask(id, ("Was that <b>a nightingale</b>?",))
+    desk.store.rename(id, "In the garden")
+    html = page_of(desk).listing({"words": "night"})["html"]
+    assert f'data-turn="{turn.id}"' in html
+    assert "&lt;b&gt;a <mark>night</mark>ingale" in html and "In the garden" in html
+    assert page_of(desk).listing({"words": "owl"})["html"] == ""
+
+
+def test_what_one_does_to_a_conversation_is_seen_in_the_list(desk):
+    page, store = page_of(desk), desk.store
+    one, other = store.start().id, store.start().id
+    for id in (one, other):
+        store.ask(id, (id,))
+    page.rename({"conversation": one, "title": "Blackbirds"})
+    page.pin({"conversation": one, "pinned": True})
+    page.label({"conversation": one, "tags": ["birds", " birds "]})
+    shown = page.listing({})
+    assert shown["html"].index("Blackbirds") < shown["html"].index(other)
+    assert shown["tags"] == ["birds"]
+    assert other not in page.listing({"tag": "birds"})["html"]
+    copy = page.duplicate({"conversation": one})["conversation"]
+    page.forget({"conversation": one})
+    assert f'data-id="{one}"' not in page.listing({})["html"]
+    assert f'data-id="{copy}"' in page.listing({})["html"]
+    page.restore({"conversation": one})
+    assert f'data-id="{one}"' in page.listing({})["html"]
+
+
+def test_settings_are_kept_with_the_conversation_and_used(desk):
+    page = page_of(desk)
+    chosen = {"temperature": 0, "top_p": 0.9, "max_tokens": 3}
+    asked = {"conversation": "", "title": "", "system": " Be brief. ", "answer_language": "fr"}
+    id = page.tune(asked | {"sampling": chosen})["conversation"]
+    page.ask(said("one two three four five", id))
+    talk = desk.talks.find(id)
+    assert talk is None or talk.over.wait(5)
+    turn = desk.store.turns(id)[-1]
+    assert (turn.text, turn.status) == ("one two three", LENGTH)
+    assert turn.system == "Be brief.\n\nAnswer in French."
+    kept = page.settings({"conversation": id})
+    assert (kept["system"], kept["answer_language"]) == ("Be brief.", "fr")
+    assert (kept["sampling"]["temperature"], kept["sampling"]["seed"]) == (0, None)
+    refused = page.tune(asked | {"conversation": id, "sampling": {"temperature": 9}})
+    assert "temperature lies between 0 and 5" in refused["sentence"]
+
+
+def test_a_conversation_with_settings_alone_is_empty_not_gone(desk):
+    id = desk.store.start(system="Be brief.").id
+    ((shown, _),) = asyncio.run(gathered(desk.open(tab(c=id))))
+    assert f'data-conversation="{id}"' in shown and "not stored" not in shown
+
+
+def test_an_example_is_attached_with_its_question(desk):
+    clip = page_of(desk).example({"key": "speech"})
+    assert desk.store.clip(clip["digest"]).seconds == clip["seconds"] > 1
+    assert clip["ask"] == "What does the person say?"
+    assert "sentence" in page_of(desk).example({"key": "../../etc/passwd"})
 
 
 # Addresses
@@ -208,3 +285,50 @@ def test_other_sites_can_neither_send_nor_ask(client, beep):
     rebound = client.get("/earshot/clips/x", headers={"host": "evil.example"})
     assert rebound.status_code == 400
     assert foreign.headers["content-security-policy"].startswith("default-src 'self'")
+
+
+def test_only_listed_files_are_given_and_kept_for_ever(client):
+    given = client.get("/" + assets.address("js/main.js"))
+    assert given.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in given.headers["cache-control"]
+    older = client.get("/earshot/assets/older/js/main.js")
+    assert older.status_code == 200 and older.headers["cache-control"] == "no-store"
+    for name in ("sidebar.html", "../launch.py", "js/../sidebar.html", "earshot-mini/config.json"):
+        assert client.get(f"/earshot/assets/{assets.VERSION}/{name}").status_code == 404, name
+
+
+def test_the_page_is_told_of_writing_and_of_restarts(client, store):
+    before = client.get("/earshot/alive").json()
+    store.ask(store.start().id, ("hello",))
+    now = client.get("/earshot/alive").json()
+    assert now["process"] == before["process"] == web.PROCESS
+    assert now["changed"] >= before["changed"]
+
+
+def test_the_manifest_names_icons_that_are_there(client):
+    manifest = client.get("/manifest.json").json()
+    assert manifest["display"] == "standalone" and len(manifest["icons"]) == 4
+    for icon in manifest["icons"]:
+        assert client.get(icon["src"]).headers["content-type"] == icon["type"]
+
+
+@pytest.mark.parametrize(
+    "headers, code, look",
+    [
+        ({"accept-language": "de-CH, en;q=0.5"}, "de", ""),
+        (
+            {"accept-language": "de", "cookie": "earshot-language=ja; earshot-look=dark"},
+            "ja",
+            "dark",
+        ),
+        ({"accept-language": "xx", "cookie": 'earshot-look="><script>'}, "en", ""),
+    ],
+)
+def test_the_page_goes_out_in_the_persons_language_and_look(headers, code, look):
+    async def bare(scope, receive, send):
+        await HTMLResponse('<html lang="en"><head></head></html>')(scope, receive, send)
+
+    html = TestClient(web.Dressed(bare)).get("/", headers=headers).text
+    assert f'<html lang="{code}" dir="ltr"' in html
+    assert (f'data-look="{look}"' in html) == bool(look)
+    assert LANGUAGES[code].say("composer.send") in html

@@ -1,0 +1,96 @@
+"""Conversations out of the page as a file, and in again: the two addresses for it."""
+
+import re
+import tempfile
+import unicodedata
+from pathlib import Path
+from urllib.parse import quote
+
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from app import chat, i18n, render
+from app.i18n import Language
+from app.web import from_the_page, receive, refusal
+from model.errors import EarshotError
+from sessions import transfer
+from sessions.errors import StoreError
+from sessions.store import Store
+from sessions.transcript import Labels
+
+LARGEST = transfer.LARGEST_PAGE  # bytes of a file that is taken in
+NAME_LENGTH = 80  # characters of a file's name, before its suffix
+TYPES = {
+    "markdown": "text/markdown",
+    "json": "application/json",
+    "zip": "application/zip",
+    "html": "text/html",
+}
+
+
+def routes(store: Store, largest: int = LARGEST) -> list[Route]:
+    async def give(request: Request) -> Response:
+        """A conversation as a file. It is written to the disk first: a refusal is no half file."""
+        id, kind = request.path_params["id"], request.query_params.get("form", "html")
+        if kind not in TYPES:
+            return refusal(request, "There is no such file.", 404)
+        folder = tempfile.TemporaryDirectory()
+        path = Path(folder.name, "export")
+        try:
+            title = await run_in_threadpool(_write, store, id, path, kind, i18n.of(request))
+        except StoreError as error:
+            folder.cleanup()
+            return refusal(request, str(error), 404)
+        headers = {"content-disposition": as_attachment(title, transfer.SUFFIXES[kind])}
+        done = BackgroundTask(folder.cleanup)
+        return FileResponse(path, media_type=TYPES[kind], headers=headers, background=done)
+
+    async def take(request: Request) -> Response:
+        """An exported file, as the body of the request."""
+        if not from_the_page(request):
+            return refusal(request, "Recordings are taken from the page only.", 403)
+        name = request.query_params.get("name", "")
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, "import")
+                with path.open("wb") as file:
+                    await receive(request, file, name, largest)
+                taken = await run_in_threadpool(transfer.take, store, path, chat.check)
+        except (EarshotError, StoreError) as error:
+            return refusal(request, str(error))
+        ids = [one.id for one in taken.conversations]
+        return JSONResponse({"conversations": ids, "missing": len(taken.missing)})
+
+    return [
+        Route("/earshot/export/{id}", give),
+        Route("/earshot/import", take, methods=["POST"]),
+    ]
+
+
+def _write(store: Store, id: str, path: Path, kind: str, language: Language) -> str:
+    with path.open("wb") as file:
+        words, labels = render.words, labels_in(language)
+        transfer.export(store, [id], file, kind, words=words, labels=labels)
+    return store.conversation(id).title or language.say("list.untitled")
+
+
+def labels_in(language: Language) -> Labels:
+    """What a transcript adds to what was said."""
+    said = {
+        name: language.say(f"transcript.{name}")
+        for name in ("you", "missing", "again", "others", "versions")
+    }
+    clip = language.say("clip.label", n="{}")
+    return Labels(language.code, clip=clip, untitled=language.say("list.untitled"), **said)
+
+
+def as_attachment(title: str, suffix: str) -> str:
+    """The header that names a downloaded file after a title, whatever is in that."""
+    clean = re.sub(r'[\x00-\x1f\x7f"*/:<>?\\|]+', " ", unicodedata.normalize("NFC", title))
+    clean = " ".join(clean.split())[:NAME_LENGTH].strip(" .") or "Earshot"
+    plain = unicodedata.normalize("NFKD", clean).encode("ascii", "ignore").decode().strip()
+    fallback = re.sub(r"[^\w .,()'-]", "_", plain) or "Earshot"
+    return f"attachment; filename=\"{fallback}{suffix}\"; filename*=UTF-8''{quote(clean + suffix)}"

@@ -1,0 +1,46 @@
+// Whether the server is there, and whether anything changed elsewhere: asked now and then.
+
+import { $ } from "./dom.js";
+
+const EVERY = 3000; // ms
+const PATIENCE = 5000; // ms for an answer: a busy machine is not a dead one
+
+let process = "", changed = 0, timer, listener;
+
+/** `listener()` is called when another tab or process has written, or the network is back. */
+export function start(elsewhere) {
+  listener = elsewhere;
+  addEventListener("online", ask);
+  addEventListener("offline", ask);
+  document.addEventListener("visibilitychange", () => document.hidden || ask());
+  ask();
+}
+
+/** Asks now: somebody got no answer. */
+export function ask() {
+  clearTimeout(timer);
+  timer = setTimeout(turn, 0);
+}
+
+async function turn() {
+  if (!document.hidden) await look();
+  timer = setTimeout(turn, EVERY);
+}
+
+async function look() {
+  let now;
+  try {
+    const answer = await fetch("earshot/alive", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    now = await answer.json();
+  } catch {
+    $("#offline").hidden = false;
+    return;
+  }
+  // Gradio's session ended with the process that gave this page; the draft is kept
+  if (process && now.process !== process) return location.reload();
+  const wasAway = !$("#offline").hidden;
+  $("#offline").hidden = true;
+  const isNews = wasAway || (changed && now.changed !== changed);
+  [process, changed] = [now.process, now.changed];
+  if (isNews) listener();
+}

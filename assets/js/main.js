@@ -1,0 +1,36 @@
+// The page comes to life: every part is started once, when Gradio has put the page together.
+
+import * as alive from "./alive.js";
+import * as announce from "./announce.js";
+import * as composer from "./composer.js";
+import { $ } from "./dom.js";
+import * as dropping from "./dropping.js";
+import * as examples from "./examples.js";
+import { translate } from "./i18n.js";
+import * as keys from "./keys.js";
+import { told } from "./notice.js";
+import * as player from "./player.js";
+import { connect } from "./server.js";
+import * as settings from "./settings.js";
+import * as shelf from "./shelf.js";
+import * as view from "./view.js";
+
+export function start(element, server, look) {
+  translate(document);
+  connect(server, alive.ask);
+  view.start(look);
+  composer.start(element);
+  player.start();
+  shelf.start();
+  settings.start();
+  keys.start();
+  dropping.start();
+  examples.start();
+  announce.start();
+  alive.start(() => (view.refresh(), told(shelf.refresh)));
+  view.onShown(() => {
+    $("#bar .title").textContent = view.title();
+    document.title = view.title() ? `${view.title()} · Earshot` : "Earshot";
+  });
+  if (matchMedia("(hover: hover)").matches) composer.focus();
+}

@@ -1,0 +1,47 @@
+// Sentences to the person: troubles above the composer, passing notices at the foot.
+
+import { $, made } from "./dom.js";
+import { t } from "./i18n.js";
+
+const STAYS = 8000; // ms; a notice that offers to undo must be read first
+let timer;
+
+export function trouble(sentence) {
+  const place = $(".composer .trouble");
+  $("span", place).textContent = sentence;
+  place.hidden = !sentence;
+}
+
+/** Does the work; what goes wrong is told above the composer. */
+export async function told(work) {
+  try {
+    trouble("");
+    return await work();
+  } catch (error) {
+    trouble(error.message);
+  }
+}
+
+/** A passing notice, perhaps with something to press. */
+export function toast(sentence, { label = "", action = null } = {}) {
+  $("#toasts").replaceChildren();
+  const item = made('<div class="toast"><span></span></div>');
+  $("span", item).textContent = sentence;
+  const gone = () => item.remove();
+  if (action) {
+    const button = made('<button type="button"></button>');
+    button.textContent = label;
+    button.onclick = () => (gone(), told(action));
+    item.append(button);
+  }
+  const close = made('<button type="button" class="close"></button>');
+  close.setAttribute("aria-label", t("close"));
+  close.onclick = gone;
+  item.append(close);
+  const wait = () => (timer = setTimeout(gone, STAYS));
+  clearTimeout(timer);
+  for (const type of ["mouseenter", "focusin"]) item.addEventListener(type, () => clearTimeout(timer));
+  for (const type of ["mouseleave", "focusout"]) item.addEventListener(type, wait);
+  wait();
+  $("#toasts").append(item);
+}

@@ -1,0 +1,105 @@
+"""Conversations go out as files and come back, whatever is in them; other files are refused."""
+
+from urllib.parse import unquote
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from app import chat, exchange, web
+from app.examples import EXAMPLES
+from sessions.store import Store
+
+LARGEST = 2_000_000
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+def client(store):
+    app = Starlette(routes=exchange.routes(store, LARGEST), middleware=web.middleware("127.0.0.1"))
+    return TestClient(app, base_url="http://127.0.0.1:7860", headers={"x-earshot": "page"})
+
+
+@pytest.fixture
+def talk(store):
+    """A conversation about a recording, with an answer."""
+    sample = EXAMPLES[0].path
+    clip = chat.take_in(store, sample, sample.name)
+    id = store.start().id
+    store.ask(id, (clip, "What does she say? Ümlaut / 鳥"))
+    store.finish(store.begin(id).id, "**Something** kind <b>", "done")
+    return id
+
+
+@pytest.mark.parametrize("form", ["zip", "html"])
+def test_a_conversation_comes_back_with_its_sound(client, store, talk, form, tmp_path):
+    file = client.get(f"/earshot/export/{talk}?form={form}").content
+    with Store(tmp_path / "elsewhere") as other:
+        app = Starlette(routes=exchange.routes(other))
+        taken = TestClient(app).post(
+            "/earshot/import?name=x", content=file, headers={"x-earshot": "page"}
+        )
+        assert taken.json()["missing"] == 0
+        (id,) = taken.json()["conversations"]
+        mine, theirs = store.turns(talk), other.turns(id)
+        assert [turn.parts for turn in mine] == [turn.parts for turn in theirs]
+        (clip,) = theirs[0].clips
+        sound = other.clips.path(clip.digest).read_bytes()
+        assert sound == store.clips.path(clip.digest).read_bytes()
+
+
+def test_each_form_says_what_it_is(client, talk):
+    types = {"markdown": "text/markdown", "json": "application/json", "html": "text/html"}
+    for form, type in types.items():
+        given = client.get(f"/earshot/export/{talk}?form={form}")
+        assert given.headers["content-type"].startswith(type)
+        assert "What does she say?" in given.text
+    german = client.get(
+        f"/earshot/export/{talk}?form=markdown", headers={"accept-language": "de"}
+    ).text
+    assert "Sie" in german
+    assert client.get(f"/earshot/export/{talk}?form=exe").status_code == 404
+    assert client.get("/earshot/export/none").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "title, name",
+    [
+        ("Birds at dawn", "Birds at dawn.md"),
+        ("../../etc/passwd", "etc passwd.md"),
+        ('a"b\r\nset-cookie: x=1', "a b set-cookie x=1.md"),
+        ("鳥の声", "鳥の声.md"),
+        ("...", "Earshot.md"),
+        ("x" * 300, "x" * 80 + ".md"),
+    ],
+)
+def test_a_file_is_named_after_its_title_and_nothing_else(title, name):
+    header = exchange.as_attachment(title, ".md")
+    assert header.isascii() and not set(header) & set("\r\n")
+    assert unquote(header.split("filename*=UTF-8''")[1]) == name
+    assert "/" not in header.split(";")[1]
+
+
+@pytest.mark.parametrize(
+    "file, sentence",
+    [
+        (b"# only Markdown", "no export of Earshot"),
+        (b"<html></html>", "holds no conversations"),
+        (b"PK\x03\x04 broken", ""),
+        (b"\x00" * (LARGEST + 1), "larger than 2 MB"),
+    ],
+)
+def test_other_files_are_refused_with_a_sentence(client, store, file, sentence):
+    refused = client.post("/earshot/import?name=notes.md", content=file)
+    assert refused.status_code == 422 and sentence in refused.json()["sentence"]
+    assert store.conversations() == []
+
+
+def test_other_sites_can_import_nothing(client):
+    del client.headers["x-earshot"]
+    assert client.post("/earshot/import", content=b"{}").status_code == 403
