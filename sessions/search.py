@@ -13,6 +13,7 @@ from sessions.words import LONG, SHORTEST_END, Word, ends, expression, folded, p
 
 BEFORE = 32  # characters of a snippet before its first hit …
 LENGTH = 160  # … and in all
+PIECE, OVERLAP = 20_000, 200  # characters of a long text that are looked through at once
 SHOWN_TERMS = 64  # hits marked in one snippet, at most
 
 Marks = tuple[tuple[int, int], ...]  # where the hits begin and end, in characters
@@ -91,10 +92,16 @@ def _hit(db: Database, id: str, turn: int | None, wanted: list[list[str]]) -> Hi
     parts = said.fetchall()
     text = plain("\n".join(text for text, _ in parts if text is not None))
     names = (plain(name) for text, name in parts if text is None)
-    for one in (text, *names):
+    for one in (*_pieces(text), *names):
         if marks := spans(one, wanted):
             return Hit(conversation, title_marks, turn, role, *snippet(one, marks))
     return Hit(conversation, title_marks, turn, role, *snippet(text, ()))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Of a long text, one after the other: it is looked through only as far as the first hit."""
+    for start in range(0, len(text), PIECE):
+        yield text[max(0, start - OVERLAP) : start + PIECE]
 
 
 def spans(text: str, wanted: list[list[str]]) -> Marks:

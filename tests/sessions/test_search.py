@@ -173,6 +173,13 @@ def test_a_snippet_shows_a_line_around_the_first_hit():
     assert snippet("short", ()) == ("short", ())
 
 
+def test_a_hit_far_down_a_long_text_is_shown(store, talk):
+    filler = "filler " * 2850  # the hit stands across the end of a piece
+    talk("read this", filler + "the loud bittern booms " + filler * 3)
+    (hit,) = store.search("loud-bittern").hits
+    assert marked(hit.snippet, hit.marks) == ["loud bittern"]
+
+
 @pytest.mark.parametrize(
     ("text", "query", "hits"),
     [
