@@ -25,8 +25,6 @@ from pathlib import Path
 from model.training import collected, instruments, manifests, recordings, sounds, synthesis
 from model.training.packing import clips, is_there
 from model.training.sources import LICENCES, MissingTool, described, gather, held_out
-from model.training.spoken import Part, Spoken, joined, read, training  # noqa: F401
-from model.training.texts import number, sentence, words  # noqa: F401
 
 SENTENCES = 12_000  # in English, synthesised
 FOREIGN = 500, 900  # in another language: at least so many, and so many with what people say

@@ -343,4 +343,4 @@ def test_manifests_and_their_packages_are_read(tmp_path):
 
 
 def test_every_task_that_is_asked_is_known():
-    assert set(manifests.TESTS) - {"kind of sound", "instrument family"} <= set(TASKS)
+    assert set(manifests.TESTS) <= set(TASKS)
