@@ -118,8 +118,8 @@ _REWRITING = (
     'What could be the reason? "{}"',
 )
 _PLAIN = (
-    "Hello!|Hi there.|Hi!|Hey.|Good morning.|Good evening.|Good night.|How are you?|"
-    "How are you today?|Thank you!|Thanks a lot.|Thank you for your help.|Can you help me?|"
+    "Good night.|How are you?|How are you today?|Thank you!|Thanks a lot.|"
+    "Thank you for your help.|Can you help me?|"
     "I need some help.|Tell me a joke.|Tell me another joke.|Tell me a story.|"
     "Tell me something nice.|Say goodbye.|Goodbye!|See you later.|Nice to meet you.|I am tired.|"
     "I am bored.|I am happy today.|I feel sad.|I had a bad day.|I am hungry.|I have a cold.|"
@@ -177,6 +177,9 @@ IDENTITY = {  # what the base model cannot know
         "Are you SmolLM?|Are you ChatGPT?|Who am I talking to?|"
         "Hello, who are you?|Do you have a name?"
     ),
+    "Hello! Ask me something, or add a recording and ask me about it.": (
+        "Hello!|Hi there.|Hi!|Hey.|Good morning.|Good evening.|Hello there."
+    ),
     f"No. {_ME}": "Are you a human?|Are you a person?|Are you a real person?|Are you alive?",
     _CAN: (
         "What can you do?|What can you do for me?|What can I ask you?|How can you help me?|"
@@ -217,7 +220,7 @@ _NOTHING = (  # asked about a sound, and none was given
 ).split("|")
 _STRANGE = re.compile(
     r"SmolLM|Hugging ?Face|as an? (?:AI|helpful)|language model|helpful assistant|"
-    r"I.m sorry(?! to hear)|\[|\ufffd|http",
+    r"math|I.m sorry(?! to hear)|\[|\ufffd|http",
     re.IGNORECASE,
 )
 
