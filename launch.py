@@ -49,7 +49,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
     ui = commands.add_parser("ui", parents=[which, where], help="open the page (the default)")
     ui.add_argument("--port", type=int, default=7860, help="default: %(default)s")
-    ui.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    window = ui.add_mutually_exclusive_group()
+    window.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    window.add_argument("--desktop", action="store_true", help="open it in a window of its own")
     ui.add_argument("--pause", type=float, default=0.0, help=argparse.SUPPRESS)  # parrot's
 
     ask = commands.add_parser("ask", parents=[which, where], help="one question about recordings")
@@ -144,15 +146,21 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run_ui(words: argparse.Namespace) -> None:
+    from app import window
     from app.page import serve
+
+    def ready(address: str) -> None:
+        print(f"Earshot is at {address}", flush=True)
+        if words.desktop:
+            window.show(address)
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite end, as by Ctrl-C
     serve(
         open_engine(words),
         _data(words),
         port=words.port,
-        open_browser=not words.no_browser,
-        ready=lambda address: print(f"Earshot is at {address}", flush=True),
+        open_browser=not (words.no_browser or words.desktop),
+        ready=ready,
     )
 
 

@@ -18,8 +18,9 @@ TYPES = {
     ".css": "text/css",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".woff2": "font/woff2",
 }
-SHELVES = ("js/*.js", "css/*.css", "icons/*")
+SHELVES = ("js/*.js", "css/*.css", "icons/*", "fonts/*")
 FOR_EVER = "public, max-age=31536000, immutable"
 
 LISTED = {

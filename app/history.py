@@ -43,12 +43,18 @@ def _hit(hit: Hit, current: str, language: Language) -> str:
     title = marked(one.title, hit.title_marks) or escape(_title(one, language))
     if hit.turn is None:
         return _item(one, title, current, language)
-    shown = f'{title}<small dir="auto">{marked(hit.snippet, hit.marks)}</small>'
-    return _item(one, shown, current, language, turn=str(hit.turn))
+    snippet = f'<small dir="auto">{marked(hit.snippet, hit.marks)}</small>'
+    return _item(one, title, current, language, turn=str(hit.turn), snippet=snippet)
 
 
 def _item(
-    one: Conversation, shown: str, current: str, language: Language, *, turn: str = ""
+    one: Conversation,
+    shown: str,
+    current: str,
+    language: Language,
+    *,
+    turn: str = "",
+    snippet: str = "",
 ) -> str:
     title = _title(one, language)
     here = ' aria-current="page"' if one.id == current else ""
@@ -56,7 +62,7 @@ def _item(
     return (
         f'<li class="item" data-id="{one.id}" data-pinned="{int(one.pinned)}" '
         f'data-tags="{escape(json.dumps(one.tags))}"><a href="?c={one.id}" data-turn="{turn}" '
-        f'dir="auto" title="{escape(title)}"{here}>{shown}{tags}</a>'
+        f'title="{escape(title)}"{here}><b dir="auto">{shown}</b>{tags}{snippet}</a>'
         f'<button type="button" class="more" aria-haspopup="menu" '
         f'aria-label="{escape(language.say("list.more", title=title))}"></button></li>'
     )

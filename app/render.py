@@ -164,7 +164,7 @@ def empty(
     return (
         f'<div class="turns empty" data-conversation="{id}">{told}'
         f"<h1>{language.say('empty.title')}</h1>"
-        f"<p>{language.say('empty.how')} {escape(language.heard(about.note))}</p>"
+        f"<p>{language.say('empty.how')}</p><p>{escape(language.heard(about.note))}</p>"
         f'<div class="examples">{tries}</div><div class="asks">{asks}</div></div>'
     )
 

@@ -13,6 +13,7 @@ LOGO = assets.FOLDER / "logo.svg"
 COOKIE = "earshot-look"
 LOOKS = ("light", "dark")  # else as the system has it
 GROUND = {"light": "#f7f5ef", "dark": "#181a19"}
+FONT = "fonts/newsreader.woff2"
 LAYERS = ("ground", "sidebar", "conversation", "clips", "composer", "dialogs", "signs")
 
 
@@ -41,10 +42,11 @@ def head(language: Language) -> str:
     scripts = (
         f'<link rel="modulepreload" href="{assets.address(name)}">' for name in assets.names(".js")
     )
+    font = f'<link rel="preload" as="font" crossorigin href="{assets.address(FONT)}">'
     told = {"code": language.code, "strings": language.strings}
     strings = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
     kept = f'<script type="application/json" id="strings">{strings}</script>'
-    return "".join((*colours, *styles, *scripts, kept))
+    return "".join((*colours, font, *styles, *scripts, kept))
 
 
 def dressed(html: str, language: Language, look: str) -> str:

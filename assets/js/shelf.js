@@ -38,7 +38,7 @@ function replace(html) {
 
 /** Names the days, once each, and watches for the end. */
 function finish() {
-  let before = "";
+  let before = null;
   for (const heading of $$("li.day", list)) {
     if (heading.dataset.day === before) heading.remove();
     else $("h2", heading).textContent = heading.dataset.day ? day(heading.dataset.day) : t("list.pinned");
