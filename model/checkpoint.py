@@ -24,6 +24,7 @@ from model.errors import NoWeights
 from model.messages import Sampling
 from model.placement import Counts, Placement
 from model.qwen_audio import QwenAudio, QwenAudioConfig
+from model.tasks import TASKS
 
 RENAMED = {  # official: ours, in the order of the forward pass; {N} is what (\d+) found
     r"transformer\.audio\.(conv1|conv2)\.(weight|bias)": r"audio.\1.\2",
@@ -166,6 +167,7 @@ def _translate(official: dict, chats: bool = True) -> QwenAudioConfig:
             "What sounds do you hear, and in what order?",
             "Who is speaking, and in what mood?",
         ),
+        tasks=tuple(TASKS),
     )
 
 

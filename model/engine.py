@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from model.messages import Message, Piece, Sampling
-from model.tasks import Task
+from model.tasks import TASKS, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class About:
     sampling: Sampling = Sampling()  # what suits it, where nobody chose
     questions: tuple[str, ...] = ("What do you hear?",)  # what one may well ask it first
     chats: bool = True  # False: it hears one clip and a task's tags
+    tasks: tuple[str, ...] = ()  # rows of model/tasks.py that it was taught, by name
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Room:
     used: int  # positions these messages take, as they would be read
     context: int  # positions there are
     unheard: tuple[Unheard, ...] = ()  # what would be left out, and is said to be
+    costs: tuple[int, ...] = ()  # positions of each clip, in reading order
 
     @property
     def left(self) -> int:
@@ -60,7 +62,8 @@ class Engine(Protocol):
         self, messages: Sequence[Message], sampling: Sampling, *, task: str | Task | None = None
     ) -> Iterator[Piece]:
         """Stream the answer to the last message; with `task`, a row of model/tasks.py or its name,
-        to that. Raises DoesNotFit before the first piece."""
+        to that. A last message of the assistant's is an answer that was begun: what is streamed
+        goes on from it. Raises DoesNotFit before the first piece."""
         ...
 
     def room(self, messages: Sequence[Message]) -> Room: ...
@@ -82,12 +85,16 @@ class Parrot:
         context=8192,
         licence="Apache-2.0",
         note="Parrot repeats what you write; it understands nothing.",
+        tasks=tuple(task.name for task in TASKS.values() if task.published),
     )
 
     def reply(self, messages, sampling, *, task=None):
-        message = messages[-1]
+        said, message = "", messages[-1]
+        if message.role == "assistant":
+            said, message = "".join(message.parts), messages[-2]
         heard = "".join(f"[heard {clip.seconds:.1f} s] " for clip in message.clips)
-        words = (heard + " ".join(p for p in message.parts if isinstance(p, str))).split(" ")
+        whole = heard + " ".join(p for p in message.parts if isinstance(p, str))
+        words = whole.removeprefix(said).split(" ")
         n_prompt = self.room(messages).used
         for i, word in enumerate(words[: sampling.max_tokens]):
             time.sleep(self.pause)
@@ -96,8 +103,9 @@ class Parrot:
         yield Piece("", (), n_prompt, 0, finish)
 
     def room(self, messages):
-        used = sum(len(p.split()) if isinstance(p, str) else 25 for m in messages for p in m.parts)
-        return Room(used, self.about.context)
+        words = sum(len(p.split()) for m in messages for p in m.parts if isinstance(p, str))
+        costs = tuple(round(25 * clip.seconds) + 2 for m in messages for clip in m.clips)
+        return Room(words + sum(costs), self.about.context, costs=costs)
 
     def close(self):
         pass

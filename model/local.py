@@ -74,6 +74,7 @@ class LocalEngine:
             sampling=checkpoint.read_sampling(folder),
             questions=tuple(config.questions),
             chats=config.chats,
+            tasks=tuple(config.tasks),
         )
         return cls(model, tokens, about, budget=min(free_bytes(where.device) // 3, 4 << 30))
 
@@ -125,7 +126,9 @@ class LocalEngine:
     def room(self, messages: Sequence[Message]) -> Room:
         """How full the context would be, and which stretches of sound would not fit."""
         heard, unheard = self._fit(messages)
-        return Room(len(self.renderer.chat(messages, heard)), self.about.context, tuple(unheard))
+        used = len(self.renderer.chat(messages, heard))
+        costs = tuple(sum(map(self._cost, windows)) for windows in heard)
+        return Room(used, self.about.context, tuple(unheard), costs)
 
     def close(self) -> None:
         """Lets go of weights and memories."""
@@ -144,7 +147,7 @@ class LocalEngine:
             for clip in message.clips:
                 windows, taken = split(clip), []
                 for window in windows:
-                    cost = self.model.audio.n_slots_of(window.end - window.start) + _LABEL
+                    cost = self._cost(window) + _LABEL
                     if cost > left:
                         start, end = window.start / SAMPLE_RATE, clip.seconds
                         unheard.append(Unheard(clip.digest, start, end))
@@ -154,9 +157,14 @@ class LocalEngine:
                 heard.append(taken)
         return heard, unheard
 
+    def _cost(self, window: Window) -> int:
+        """Positions of a window's sound, with its two boundaries."""
+        return self.model.audio.n_slots_of(window.end - window.start) + 2
+
     def _prompt(self, messages: Sequence[Message], task: str | Task | None) -> Prompt:
         if task is None and not self.model.config.chats:
-            asked = any(isinstance(part, str) and part.strip() for part in messages[-1].parts)
+            question = next(m for m in reversed(messages) if m.role == "user")
+            asked = any(isinstance(part, str) and part.strip() for part in question.parts)
             task = "question" if asked else "transcribe"
         if task is None:
             return self._chat(messages)
@@ -186,8 +194,12 @@ class LocalEngine:
                 f"The task {task.name!r} is about one recording of at most 30 s: attach one, or "
                 "cut it."
             )
+        begun = ""
+        if messages[-1].role == "assistant":
+            *messages, last = messages
+            begun = "".join(last.parts)
         words = " ".join(part for part in messages[-1].parts if isinstance(part, str))
-        return self.renderer.tagged(split(clips[0])[0], task, words)
+        return self.renderer.tagged(split(clips[0])[0], task, words, begun)
 
     def _answer(self, prompt: Prompt, sampling: Sampling) -> Iterator[Piece]:
         alpha = self.model.config.alpha(len(prompt))
@@ -224,7 +236,7 @@ class LocalEngine:
         return span
 
 
-_LABEL = 24  # positions at most for "Audio 12 (1:23:20 to 1:23:48):", boundaries and the line's end
+_LABEL = 22  # positions at most for "Audio 12 (1:23:20 to 1:23:48):" and the line's end
 
 
 def _unspeakable(tokens: Tokenizer, vocab_size: int) -> set[int]:

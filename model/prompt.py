@@ -54,13 +54,17 @@ class Renderer:
     ) -> Prompt:
         """ChatML for the whole conversation. Each clip stands on a line of its own, numbered from 1
         through its turn; `heard` has the windows of each, in reading order. With `answer`, the
-        prompt ends where the assistant begins to speak.
+        prompt ends where the assistant begins to speak, or goes on: a last message of its own is
+        one that it has not finished.
 
         What the model itself wrote may hold time marks and tags, and is read back as such.
         """
         if not messages or messages[0].role != "system":
             messages = [Message("system", (SYSTEM_PROMPT,)), *messages]
-        prompt, each = Prompt(), iter(heard)
+        prompt, each, begun = Prompt(), iter(heard), ""
+        if answer and messages[-1].role == "assistant":
+            *messages, last = messages
+            begun = "".join(last.parts)
         for i, message in enumerate(messages):
             parts, n_clips = [], 0
             for part in message.parts:
@@ -74,6 +78,7 @@ class Renderer:
             self.turn(prompt, message.role, parts, allowed, first=i == 0)
         if answer:
             self.begin_answer(prompt)
+            self._text(prompt, begun, TAGS)
         return prompt
 
     def begin_answer(self, prompt: Prompt) -> None:
@@ -83,12 +88,14 @@ class Renderer:
         self._text(prompt, "assistant")
         self._text(prompt, "\n")
 
-    def tagged(self, window: Window, task: Task, question: str = "") -> Prompt:
-        """One window and the tags of a task: what the pretrained Qwen-Audio reads."""
+    def tagged(self, window: Window, task: Task, question: str = "", begun: str = "") -> Prompt:
+        """One window and the tags of a task: what the pretrained Qwen-Audio reads. `begun` is what
+        it has answered so far."""
         prompt = Prompt()
         self._sound(prompt, window)
         for text, is_tags in task.render(question):
             self._text(prompt, text, TAGS if is_tags else ())
+        self._text(prompt, begun, TAGS)
         return prompt
 
     def turn(

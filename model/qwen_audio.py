@@ -45,6 +45,7 @@ class QwenAudioConfig(PreTrainedConfig):
     licence: str = ""
     note: str = ""  # one honest sentence on what it can and cannot do
     questions: list[str] | tuple[str, ...] = ("What do you hear?",)  # good ones to begin with
+    tasks: list[str] | tuple[str, ...] = ()  # rows of model/tasks.py it was taught, by name
 
     def __post_init__(self, **kwargs):
         if not isinstance(self.text_config, PreTrainedConfig):

@@ -106,3 +106,14 @@ def test_the_pretrained_model_reads_tags_after_the_clip():
 @pytest.mark.parametrize("seconds, said", [(0.4, "0:00"), (75.2, "1:15"), (3600, "60:00")])
 def test_times_are_written_as_people_do(seconds, said):
     assert clock(seconds) == said
+
+
+def test_an_answer_that_was_begun_is_left_open():
+    prompt = render(Message("user", ("what?",)), Message("assistant", ("a d",)))
+    assert shown(prompt).endswith("what?<|im_end|>\n<|im_start|>assistant\na d")
+
+
+def test_a_tagged_answer_that_was_begun_follows_its_tags():
+    (window,) = split(noise(1))
+    begun = RENDERER.tagged(window, TASKS["caption"], "", "a dog")
+    assert shown(begun) == shown(RENDERER.tagged(window, TASKS["caption"])) + "a dog"

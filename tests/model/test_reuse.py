@@ -169,3 +169,15 @@ def test_the_fixed_step_of_the_gpu_equals_the_growing_one(kwargs):
         token = int(fixed_step(engine.model, fixed, torch.tensor([[token]]), 1.0).argmax())
         fixed.advance(1)
     assert tokens == grown
+
+
+def test_an_answer_that_was_begun_goes_on_as_if_never_stopped(engine):
+    messages = [user(DOG, "what is that sound?")]
+    whole, *_ = say(engine, messages, Sampling(max_tokens=12, temperature=0))
+    letters = next(n for n in (6, 5, 4, 3) if all(i < 128 for i in whole[:n]))
+    begun = bytes(whole[:letters]).decode()
+    rest = Sampling(max_tokens=12 - letters, temperature=0)
+    ids, n_prompt, n_reused = say(engine, [*messages, assistant(begun)], rest)
+    assert ids == whole[letters:]
+    assert n_reused == n_prompt - 1  # it remembers what it has said itself
+    assert_like_fresh(engine, [*messages, assistant(begun)], reused=(0.9, 1.0))
