@@ -3,9 +3,10 @@
 import json
 import os
 import tempfile
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 
@@ -14,6 +15,7 @@ from model.engine import About, Engine
 from model.errors import EarshotError
 from model.messages import Clip, Message, Sampling
 from sessions.errors import StoreError
+from sessions.lines import LEAF
 from sessions.records import (
     DONE,
     FAILED,
@@ -29,6 +31,11 @@ from sessions.store import Store
 
 FLUSH_SECONDS = 0.3  # at most so much of what was said is lost when the machine stops
 REMEMBERED_SECONDS = 20 * 60  # of sound kept as samples: 77 MB
+DECODING, LISTENING, THINKING = "decoding", "listening", "thinking"  # before the first word
+UNREADABLE = (
+    "How words are chosen in this conversation cannot be read: choose it anew in its settings."
+)
+MEMORY = "This machine's memory is full: close other programs, or use shorter recordings."
 OURS = "Something went wrong inside Earshot; its log says what. Nothing you sent is lost."
 ANSWERS_IN = {  # languages one can ask for, as a model knows them
     "ar": "Arabic",
@@ -56,20 +63,31 @@ class Recall:
         self._store = store
         self._seconds = seconds
         self._clips: OrderedDict[str, Clip] = OrderedDict()
+        self._lock = threading.Lock()
 
     def clip(self, ref: ClipRef) -> Clip:
-        clip = self._clips.pop(ref.digest, None)
+        with self._lock:
+            clip = self._clips.get(ref.digest)
         if clip is None:
             clip = audio.decode(self._store.clips.path(ref.digest), name=ref.name or "The clip")
-        self._clips[ref.digest] = clip
-        while len(self._clips) > 1 and sum(c.seconds for c in self._clips.values()) > self._seconds:
-            self._clips.popitem(last=False)
+        with self._lock:
+            self._clips[ref.digest] = clip
+            self._clips.move_to_end(ref.digest)
+            while len(self._clips) > 1 and self._held() > self._seconds:
+                self._clips.popitem(last=False)
         return clip
+
+    def _held(self) -> float:
+        return sum(clip.seconds for clip in self._clips.values())
 
 
 def take_in(store: Store, source: str | os.PathLike | bytes, name: str) -> ClipRef:
     """Store any recording, as the model will hear it."""
-    clip = audio.decode(source, name=name)
+    return keep(store, audio.decode(source, name=name), name)
+
+
+def keep(store: Store, clip: Clip, name: str) -> ClipRef:
+    """Store a sound for a day, or for as long as turns use it."""
     with tempfile.TemporaryFile() as file:
         audio.export(clip, file, "flac")  # loses nothing: read again, it has the same digest
         file.seek(0)
@@ -98,7 +116,15 @@ def sampling(conversation: Conversation | None, about: About) -> Sampling:
     """How the next answer's words are chosen: as the person said, else as suits the engine."""
     if conversation is None or not conversation.sampling:
         return about.sampling
-    return Sampling(**json.loads(conversation.sampling))
+    return sampling_from(conversation.sampling)
+
+
+def sampling_from(stored: str) -> Sampling:
+    """As it was stored, which may have been by another version of Earshot."""
+    try:
+        return Sampling(**json.loads(stored))
+    except (TypeError, ValueError) as error:
+        raise Refused(UNREADABLE) from error
 
 
 def instructions(conversation: Conversation) -> str:
@@ -108,25 +134,51 @@ def instructions(conversation: Conversation) -> str:
     return "\n\n".join(wish for wish in wishes if wish)
 
 
-def begin(engine: Engine, store: Store, conversation: str, sampling: Sampling) -> Turn:
+def ask(store: Store, conversation: str, parts: Sequence[Part], after: int | None = LEAF) -> Turn:
+    """Store a question. One that is sent again, because its answer could not begin, is the same."""
+    last = store.turns(conversation, limit=1)
+    if after == LEAF and last and last[0].role == "user" and last[0].parts == tuple(parts):
+        return last[0]
+    return store.ask(conversation, parts, after=after)
+
+
+def begin(engine: Engine, store: Store, question: Turn, sampling: Sampling) -> Turn:
     """Store an answer before its first word. It is to be handed to `answer`, which ends it."""
-    return store.begin(
-        conversation,
-        system=instructions(store.conversation(conversation)),
-        sampling=json.dumps(asdict(sampling)),
-        model=engine.about.name,
-    )
+    told = _told(engine, store, question.conversation, sampling)
+    return store.begin(question.conversation, after=question.id, **told)
 
 
-def answer(engine: Engine, store: Store, turn: Turn, recall: Recall) -> Iterator[str]:
-    """What has been said so far, again and again, while it is stored. Close it to stop."""
-    said, status, sentence = "", STOPPED, ""
+def resume(engine: Engine, store: Store, answer: Turn, sampling: Sampling) -> Turn:
+    """An answer that ended is being given again, from where it ended."""
+    return store.resume(answer.id, **_told(engine, store, answer.conversation, sampling))
+
+
+def _told(engine: Engine, store: Store, conversation: str, sampling: Sampling) -> dict[str, str]:
+    return {
+        "system": instructions(store.conversation(conversation)),
+        "sampling": json.dumps(asdict(sampling)),
+        "model": engine.about.name,
+    }
+
+
+def answer(
+    engine: Engine,
+    store: Store,
+    turn: Turn,
+    recall: Recall,
+    doing: Callable[[str], object] = lambda what: None,
+) -> Iterator[str]:
+    """What has been said so far, again and again, while it is stored. Close it to stop. `doing` is
+    told what happens before the first word."""
+    said, status, sentence = turn.text, STOPPED, ""
     try:
+        doing(DECODING)
         yield said
         messages = messages_before(store, turn, recall)
+        doing(LISTENING if any(message.clips for message in messages) else THINKING)
         unheard = engine.room(messages).unheard
         store.mark_unheard(turn.id, [Unheard(u.digest, u.start, u.end) for u in unheard])
-        sampling = Sampling(**json.loads(turn.sampling))
+        sampling = sampling_from(turn.sampling)
         with closing(engine.reply(messages, sampling)) as pieces:
             stored = time.monotonic()
             for piece in pieces:
@@ -140,6 +192,8 @@ def answer(engine: Engine, store: Store, turn: Turn, recall: Recall) -> Iterator
         status = DONE if status == STOPPED else status
     except (EarshotError, StoreError) as error:
         status, sentence = FAILED, str(error)
+    except MemoryError:
+        status, sentence = FAILED, MEMORY
     except Exception:
         status, sentence = FAILED, OURS
         raise
@@ -148,7 +202,8 @@ def answer(engine: Engine, store: Store, turn: Turn, recall: Recall) -> Iterator
 
 
 def messages_before(store: Store, turn: Turn, recall: Recall) -> list[Message]:
-    """What the model is given for an answer: the turns before it, as they were put.
+    """What the model is given for an answer: the turns before it, as they were put, and what it
+    has said already.
 
     A question that got no word for an answer is read together with the next one, so that its
     recording is still heard and the sides still alternate.
@@ -163,4 +218,4 @@ def messages_before(store: Store, turn: Turn, recall: Recall) -> list[Message]:
         if messages and messages[-1].role == earlier.role:
             parts = messages.pop().parts + parts
         messages.append(Message(earlier.role, parts))
-    return messages
+    return [*messages, Message("assistant", turn.parts)] if turn.text else messages

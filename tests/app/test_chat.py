@@ -61,8 +61,8 @@ def wav(clip, tmp_path):
 
 
 def answered(engine, store, recall, id, text, clips=()):
-    store.ask(id, chat.question(text, clips))
-    turn = chat.begin(engine, store, id, Sampling())
+    asked = chat.ask(store, id, chat.question(text, clips))
+    turn = chat.begin(engine, store, asked, Sampling())
     said = list(chat.answer(engine, store, turn, recall))
     return said, store.turns(id)[-1]
 
@@ -77,8 +77,7 @@ def test_an_answer_streams_and_is_stored(store, recall):
 
 def test_stopping_keeps_what_was_said_and_frees_the_engine(store, recall):
     id, engine = store.start().id, Scripted("one", " two", " three")
-    store.ask(id, ("count",))
-    turn = chat.begin(engine, store, id, Sampling())
+    turn = chat.begin(engine, store, store.ask(id, ("count",)), Sampling())
     words = chat.answer(engine, store, turn, recall)
     assert [next(words) for _ in range(3)] == ["", "one", "one two"]
     words.close()
@@ -123,8 +122,8 @@ def test_an_answer_reads_the_line_it_stands_on(store, recall):
     id, engine = store.start().id, Scripted("well")
     answered(engine, store, recall, id, "one")
     first = store.turns(id)[0]
-    store.ask(id, ("one, edited",), after=first.parent)
-    edited = chat.begin(engine, store, id, Sampling())
+    edited = store.ask(id, ("one, edited",), after=first.parent)
+    edited = chat.begin(engine, store, edited, Sampling())
     store.choose(id, first.id)  # the person looks at the old line meanwhile
     list(chat.answer(engine, store, edited, recall))
     assert [message.parts for message in engine.heard[-1][0]] == [("one, edited",)]
@@ -261,3 +260,71 @@ def test_a_conversation_is_answered_once_at_a_time(talks, store):
 def test_a_deleted_conversation_takes_no_question(talks, store):
     with pytest.raises(Gone, match="deleted"):
         talks.start("0" * 32, ("hello?",), Sampling())
+
+
+def test_an_answer_that_was_stopped_goes_on_from_its_last_word(talks, store):
+    words = " ".join(f"word{i}" for i in range(40))
+    talk = start(talks, store, words)
+    while "word3" not in talk.said:
+        assert not talk.over.wait(0.01)
+    talks.stop(talk.turn.conversation)
+    assert talk.over.wait(2)
+    stopped = store.turn(talk.turn.id)
+    assert stopped.status == records.STOPPED and words.startswith(stopped.text)
+    more = talks.go_on(stopped, Sampling())
+    assert more.said == stopped.text  # nothing that was said goes, not for a moment
+    assert more.over.wait(10)
+    assert [turn.text for turn in store.turns(talk.turn.conversation)] == [words, words]
+    assert store.turn(stopped.id).status == records.DONE
+
+
+def test_another_answer_and_an_edited_question_are_branches(talks, store):
+    talk = start(talks, store, "first")
+    assert talk.over.wait(5)
+    question, answer = store.turns(talk.turn.conversation)
+    assert talks.again(question, Sampling()).over.wait(5)
+    answers = store.versions(store.turns(question.conversation))
+    (versions,) = answers.values()
+    assert versions.ids[0] == answer.id and versions.shown == 1
+    edited = talks.start(question.conversation, ("second",), Sampling(), after=question.parent)
+    assert edited.over.wait(5)
+    line = store.turns(question.conversation)
+    assert [turn.text for turn in line] == ["second", "second"]
+    assert store.siblings(line[0].id).ids == (question.id, line[0].id)
+
+
+def test_a_question_whose_answer_could_not_begin_is_asked_once(talks, store, monkeypatch):
+    id = store.start().id
+    monkeypatch.setattr(store, "begin", lambda *a, **k: (_ for _ in ()).throw(Gone("Not now.")))
+    with pytest.raises(Gone):
+        talks.start(id, ("hello",), Sampling())
+    monkeypatch.undo()
+    assert talks.start(id, ("hello",), Sampling()).over.wait(5)
+    assert [turn.text for turn in store.turns(id)] == ["hello", "hello"]
+
+
+def test_those_who_wait_are_told_how_long(talks, store):
+    assert start(talks, store, "one two three four").over.wait(5)  # about 0.2 s
+    first, second = start(talks, store, "word " * 500), start(talks, store, "never said")
+    assert talks.seconds_until(first) is None
+    assert 0 <= talks.seconds_until(second) < 2
+
+
+@pytest.mark.parametrize("stored", ['{"warmth": 1}', "[]", "{", '{"temperature": 9}'])
+def test_settings_of_another_version_are_a_sentence(store, stored):
+    kept = store.start(sampling=stored)
+    with pytest.raises(chat.Refused, match="choose it anew"):
+        chat.sampling(kept, Parrot.about)
+
+
+def test_what_is_done_before_the_first_word_is_told(store, recall, tone, tmp_path):
+    id, done = store.start().id, []
+    ref = chat.take_in(store, wav(tone, tmp_path), "tone.wav")
+    turn = chat.begin(Parrot(), store, store.ask(id, (ref,)), Sampling())
+    list(chat.answer(Parrot(), store, turn, recall, done.append))
+    assert done == [chat.DECODING, chat.LISTENING]
+
+
+def test_a_full_memory_is_a_sentence(store, recall):
+    _, turn = answered(Scripted("so", MemoryError()), store, recall, store.start().id, "go")
+    assert (turn.status, turn.sentence, turn.text) == (records.FAILED, chat.MEMORY, "so")
