@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 
@@ -70,24 +70,35 @@ class Recall:
             clip = self._clips.get(ref.digest)
         if clip is None:
             clip = audio.decode(self._store.clips.path(ref.digest), name=ref.name or "The clip")
+        self.know(clip)
+        return clip
+
+    def know(self, clip: Clip) -> None:
+        """Remember a clip that was just read."""
         with self._lock:
-            self._clips[ref.digest] = clip
-            self._clips.move_to_end(ref.digest)
+            self._clips[clip.digest] = clip
+            self._clips.move_to_end(clip.digest)
             while len(self._clips) > 1 and self._held() > self._seconds:
                 self._clips.popitem(last=False)
-        return clip
 
     def _held(self) -> float:
         return sum(clip.seconds for clip in self._clips.values())
 
 
-def take_in(store: Store, source: str | os.PathLike | bytes, name: str) -> ClipRef:
+def take_in(
+    store: Store,
+    source: str | os.PathLike | bytes,
+    name: str,
+    recall: Recall | None = None,
+) -> ClipRef:
     """Store any recording, as the model will hear it."""
-    return keep(store, audio.decode(source, name=name), name)
+    return keep(store, audio.decode(source, name=name), name, recall)
 
 
-def keep(store: Store, clip: Clip, name: str) -> ClipRef:
+def keep(store: Store, clip: Clip, name: str, recall: Recall | None = None) -> ClipRef:
     """Store a sound for a day, or for as long as turns use it."""
+    if recall is not None:
+        recall.know(clip)
     with tempfile.TemporaryFile() as file:
         audio.export(clip, file, "flac")  # loses nothing: read again, it has the same digest
         file.seek(0)
@@ -174,12 +185,12 @@ def answer(
     try:
         doing(DECODING)
         yield said
-        messages = messages_before(store, turn, recall)
-        doing(LISTENING if any(message.clips for message in messages) else THINKING)
-        unheard = engine.room(messages).unheard
+        before = messages_before(store, turn, recall)
+        doing(LISTENING if any(message.clips for message in before) else THINKING)
+        unheard = engine.room(before).unheard
         store.mark_unheard(turn.id, [Unheard(u.digest, u.start, u.end) for u in unheard])
         sampling = sampling_from(turn.sampling)
-        with closing(engine.reply(messages, sampling)) as pieces:
+        with closing(engine.reply(before, sampling)) as pieces:
             stored = time.monotonic()
             for piece in pieces:
                 said += piece.text
@@ -208,14 +219,22 @@ def messages_before(store: Store, turn: Turn, recall: Recall) -> list[Message]:
     A question that got no word for an answer is read together with the next one, so that its
     recording is still heard and the sides still alternate.
     """
-    messages = [Message("system", (turn.system,))] if turn.system else []
-    for earlier in store.turns(turn.conversation, turn.parent):
-        parts = tuple(
-            part if isinstance(part, str) else recall.clip(part) for part in earlier.parts
-        )
+    line = [(one.role, one.parts) for one in store.turns(turn.conversation, turn.parent)]
+    if turn.text:
+        line.append((turn.role, turn.parts))
+    return messages(turn.system, line, recall)
+
+
+def messages(
+    system: str, line: Iterable[tuple[str, Sequence[Part]]], recall: Recall
+) -> list[Message]:
+    """Sides and parts of a line of turns as messages, with their sound."""
+    told = [Message("system", (system,))] if system else []
+    for role, parts in line:
+        parts = tuple(part if isinstance(part, str) else recall.clip(part) for part in parts)
         if not parts:
             continue
-        if messages and messages[-1].role == earlier.role:
-            parts = messages.pop().parts + parts
-        messages.append(Message(earlier.role, parts))
-    return [*messages, Message("assistant", turn.parts)] if turn.text else messages
+        if told and told[-1].role == role:
+            parts = told.pop().parts + parts
+        told.append(Message(role, parts))
+    return told

@@ -107,7 +107,9 @@ def middleware(host: str) -> list[Middleware]:
     ]
 
 
-def routes(store: Store, limits: Limits | None = None) -> list[Route]:
+def routes(
+    store: Store, limits: Limits | None = None, recall: chat.Recall | None = None
+) -> list[Route]:
     limits = limits or Limits()
 
     async def take(request: Request) -> Response:
@@ -120,7 +122,7 @@ def routes(store: Store, limits: Limits | None = None) -> list[Route]:
                 path = Path(folder, "recording")
                 with path.open("wb") as file:
                     await receive(request, file, name, limits.size)
-                clip = await run_in_threadpool(chat.take_in, store, path, name)
+                clip = await run_in_threadpool(chat.take_in, store, path, name, recall)
         except EarshotError as error:
             return refusal(request, str(error))
         return JSONResponse({"digest": clip.digest, "name": clip.name, "seconds": clip.seconds})
