@@ -115,9 +115,9 @@ def check(sound: bytes) -> tuple[str, float]:
     return clip.digest, clip.seconds
 
 
-def question(text: str, clips: Sequence[ClipRef] = ()) -> tuple[Part, ...]:
-    """The parts of a question. A recording alone is one."""
-    parts = (*clips, text.strip()) if text.strip() else tuple(clips)
+def question(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts of a question. A recording alone is one; nothing is none."""
+    parts = tuple(part for part in parts if not isinstance(part, str) or part.strip())
     if not parts:
         raise Refused("There is nothing to send yet: write something, or attach a recording.")
     return parts

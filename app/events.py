@@ -8,17 +8,22 @@ from dataclasses import asdict, replace
 
 import gradio as gr
 
-from app import chat, examples, i18n, render
+from app import chat, examples, i18n, marks, render
 from app.i18n import Language
-from app.talks import Talks
+from app.render import Beside, Line, Progress
+from app.talks import Talk, Talks
 from model.engine import Engine
 from model.errors import EarshotError
+from model.messages import Sampling
 from sessions.errors import StoreError
-from sessions.records import WRITING, Turn
+from sessions.lines import LEAF
+from sessions.records import WRITING, ClipRef, Part, Turn
 from sessions.store import Store
 
 TICK = 0.05  # seconds between two looks at an answer being given here …
 ELSEWHERE_TICK = 0.5  # … or by another process on the same store
+PAGE = 60  # turns shown at first, and loaded at a time …
+MOST = 240  # … and at most at once, with those that were said since
 HANDOVER = 1.0  # seconds an earlier look has to end: it may be hanging on a page that is gone
 
 View = tuple[str, str]  # the conversation, its newest answer
@@ -52,42 +57,45 @@ class Desk:
 
     async def look(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[View]:
         """A conversation was chosen, or something was said in it."""
-        id = str(event._data.get("conversation", ""))
-        async for view in self.looking(id, request.session_hash, i18n.of(request)):
+        id, since = str(event._data.get("conversation", "")), event._data.get("since")
+        language = i18n.of(request)
+        async for view in self.looking(id, request.session_hash, language, int(since or 0)):
             yield view
 
     def leave(self, request: gr.Request) -> None:
         self._looks.pop(request.session_hash, None)
 
-    async def looking(self, id: str, session: str, language: Language) -> AsyncIterator[View]:
-        """A conversation as it is, and its newest answer as it grows."""
+    async def looking(
+        self, id: str, session: str, language: Language, since: int = 0
+    ) -> AsyncIterator[View]:
+        """A conversation as it is, from a turn on, and its newest answer as it grows."""
         look, earlier = Look(), self._looks.get(session)
         self._looks[session] = look
         try:
             if earlier is not None:  # else its last words could arrive after our first
                 with suppress(TimeoutError):
                     await asyncio.wait_for(earlier.ended.wait(), HANDOVER)
-            async for view in self._views(id, language):
+            async for view in self._views(id, language, since):
                 if self._looks.get(session) is not look:
                     return
                 yield view
         finally:
             look.ended.set()
 
-    async def _views(self, id: str, language: Language) -> AsyncIterator[View]:
-        view, newest = await asyncio.to_thread(self.view, id, language)
+    async def _views(self, id: str, language: Language, since: int) -> AsyncIterator[View]:
+        view, newest, beside = await asyncio.to_thread(self.view, id, language, since)
         yield view
         if newest is not None and newest.status == WRITING:
-            async for grown, ahead in self._growing(newest):
-                yield gr.skip(), render.answer(grown, language, ahead=ahead)
-            view, _ = await asyncio.to_thread(self.view, id, language)
+            async for grown, progress in self._growing(newest):
+                yield gr.skip(), render.answer(grown, language, beside, progress)
+            view, *_ = await asyncio.to_thread(self.view, id, language, since)
             yield view
 
-    async def _growing(self, turn: Turn) -> AsyncIterator[tuple[Turn, int]]:
-        """An answer until it is finished, with how many come before it."""
+    async def _growing(self, turn: Turn) -> AsyncIterator[tuple[Turn, Progress]]:
+        """An answer until it is finished, with what happens before its first word."""
         before = None
-        while talk := self.talks.find(turn.conversation):
-            if (now := (talk.said, self.talks.ahead(talk))) != before:
+        while (talk := self.talks.find(turn.conversation)) and talk.turn.id == turn.id:
+            if (now := (talk.said, self._progress(talk))) != before:
                 yield replace(turn, parts=(now[0],) if now[0] else ()), now[1]
             before = now
             await asyncio.sleep(TICK)
@@ -96,23 +104,56 @@ class Desk:
                 turn = await asyncio.to_thread(self.store.turn, turn.id)
             except StoreError:  # deleted meanwhile
                 turn = replace(turn, status="")
-            yield turn, 0
+            yield turn, Progress()
             if turn.status == WRITING:
                 await asyncio.sleep(ELSEWHERE_TICK)
 
-    def view(self, id: str, language: Language) -> tuple[View, Turn | None]:
+    def _progress(self, talk: Talk) -> Progress:
+        seconds = self.talks.seconds_until(talk)
+        rounded = None if seconds is None else 5.0 * round(seconds / 5)  # else it never rests
+        return Progress(self.talks.ahead(talk), rounded, talk.doing)
+
+    def view(self, id: str, language: Language, since: int = 0) -> tuple[View, Turn | None, Beside]:
+        """What is shown of a conversation, and its newest answer with what stands beside that."""
         try:
             kept = self.store.conversation(id) if id else None
+            line = self.line(self._newest(id, since) if kept else [])
         except StoreError as error:
-            return (render.empty(self.about, language, notice=str(error)), ""), None
-        turns = self.store.turns(id) if kept else []
-        if not turns:
-            return (render.empty(self.about, language, kept), ""), None
-        newest = turns[-1] if turns[-1].role == "assistant" else None
-        unheard = render.unheard(newest, turns, language) if newest else ""
-        live = render.answer(newest, language, unheard) if newest else ""
-        shown = render.conversation(kept, turns, language)
-        return (shown, live), newest
+            return (render.empty(self.about, language, notice=str(error)), ""), None, Beside()
+        if not line.turns:
+            return (render.empty(self.about, language, kept), ""), None, Beside()
+        shown = render.conversation(kept, line, language)
+        newest, beside = line.turns[-1], render.besides(line, language)[-1]
+        if newest.role != "assistant":
+            return (shown, ""), None, beside
+        return (shown, render.answer(newest, language, beside)), newest, beside
+
+    def _newest(self, id: str, since: int) -> list[Turn]:
+        """The last turns of the line that is shown: a page, or from one that was shown before."""
+        turns = self.store.turns(id, limit=MOST if since else PAGE)
+        at = next((i for i, turn in enumerate(turns) if turn.id == since), len(turns))
+        return turns[min(at, max(0, len(turns) - PAGE)) :]
+
+    def line(self, turns: list[Turn]) -> Line:
+        """Turns, and what stands around them."""
+        return Line(turns, self.store.versions(turns), self._clip_before(turns))
+
+    def _clip_before(self, turns: list[Turn]) -> ClipRef | None:
+        """The newest clip before these turns, if marks in them are about it."""
+        first = next((i for i, turn in enumerate(turns) if turn.clips), len(turns))
+        if not any(marks.MARK.search(turn.text) for turn in turns[:first]):
+            return None
+        while turns and turns[0].parent is not None:
+            turns = self.store.turns(turns[0].conversation, before=turns[0].id, limit=MOST)
+            if clips := [clip for turn in turns for clip in turn.clips]:
+                return clips[-1]
+        return None
+
+    def draft(self, said: dict) -> tuple[Part, ...]:
+        """What is in the composer, as parts of a question."""
+        clips = [self.store.clip(str(c["digest"]), str(c["name"])) for c in said["clips"]]
+        text = str(said["text"]).strip()
+        return (*clips, text) if text else tuple(clips)
 
 
 Command = Callable[[dict, Language], dict]  # what is asked for, and the language to answer in
@@ -139,13 +180,30 @@ def talking(desk: Desk) -> list[Command]:
     """What the page asks to be done about the conversation it shows."""
 
     def ask(said: dict, language: Language) -> dict:
-        """Store a question and begin its answer; without a conversation, start one."""
-        clips = [desk.store.clip(str(c["digest"]), str(c["name"])) for c in said["clips"]]
-        parts = chat.question(said["text"], clips)
+        """Store a question and begin its answer; without a conversation, start one. `edits` is the
+        earlier question that this one replaces, on a line of its own."""
+        parts = chat.question(desk.draft(said))
         kept = desk.store.conversation(said["conversation"]) if said["conversation"] else None
-        id = kept.id if kept else desk.store.start().id
-        desk.talks.start(id, parts, chat.sampling(kept, desk.about))
-        return {"conversation": id}
+        sampling = chat.sampling(kept, desk.about)
+        if kept is None:
+            return {"conversation": started(parts, sampling)}
+        edited = desk.store.turn(int(said["edits"])) if said.get("edits") else None
+        if edited and (edited.conversation != kept.id or edited.role != "user"):
+            raise chat.Refused("This question is not in this conversation: open it again.")
+        after = edited.parent if edited else LEAF
+        desk.talks.start(kept.id, parts, sampling, after)
+        return {"conversation": kept.id}
+
+    def started(parts: tuple[Part, ...], sampling: Sampling) -> str:
+        """A new conversation with its first question. None stays if that cannot be answered."""
+        id = desk.store.start().id
+        try:
+            desk.talks.start(id, parts, sampling)
+        except Exception:
+            with suppress(StoreError):
+                desk.store.delete(id)
+            raise
+        return id
 
     def stop(asked: dict, language: Language) -> dict:
         desk.talks.stop(str(asked["conversation"]))
@@ -156,7 +214,7 @@ def talking(desk: Desk) -> list[Command]:
         one = examples.find(str(asked["key"]))
         if one is None:
             raise chat.Refused("This example is not here.")
-        clip = chat.take_in(desk.store, one.path, one.path.name)
+        clip = chat.take_in(desk.store, one.path, one.path.name, desk.talks.recall)
         name, ask = (language.say(f"example.{one.key}{end}") for end in ("", ".ask"))
         return asdict(clip) | {"name": name, "ask": ask}
 

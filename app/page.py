@@ -9,10 +9,12 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 import gradio as gr  # noqa: E402
 
-from app import assets, exchange, render, theme, web  # noqa: E402
+from app import assets, exchange, render, sounds, theme, web  # noqa: E402
 from app.events import Desk, served, talking  # noqa: E402
+from app.rooms import measuring  # noqa: E402
 from app.shelf import shelving  # noqa: E402
 from app.talks import Talks  # noqa: E402
+from app.turning import turning  # noqa: E402
 from model.engine import Engine  # noqa: E402
 from model.errors import EarshotError  # noqa: E402
 from sessions.store import Store  # noqa: E402
@@ -32,7 +34,8 @@ class PortTaken(EarshotError):
 
 def build(engine: Engine, store: Store, talks: Talks | None = None) -> gr.Blocks:
     desk = Desk(engine, store, talks or Talks(engine, store))
-    commands = [served(work) for work in (*talking(desk), *shelving(desk))]
+    works = (*talking(desk), *turning(desk), *measuring(desk, engine), *shelving(desk))
+    commands = [served(work) for work in works]
     with gr.Blocks(title="Earshot", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(assets.text("sidebar.html"), elem_id="side", **BARE)
         gr.HTML(render.bar(engine.about), elem_id="bar", **BARE)
@@ -79,7 +82,11 @@ def serve(
                 favicon_path=theme.LOGO,
                 theme=theme.theme(),
                 app_kwargs={
-                    "routes": [*web.routes(store), *exchange.routes(store)],
+                    "routes": [
+                        *web.routes(store, recall=talks.recall),
+                        *sounds.routes(store, talks.recall),
+                        *exchange.routes(store),
+                    ],
                     "middleware": web.middleware(host),
                 },
             )

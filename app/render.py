@@ -1,14 +1,15 @@
 """Stored turns as HTML, in the person's language. Display is made here and never stored."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
 
 from markdown_it import MarkdownIt
 
+from app import marks, tools
 from app.examples import EXAMPLES, Example
-from app.i18n import Language
+from app.i18n import ENGLISH, LANGUAGES, Language
 from model.engine import About
 from sessions.records import (
     FAILED,
@@ -19,10 +20,9 @@ from sessions.records import (
     ClipRef,
     Conversation,
     Turn,
+    Unheard,
+    Versions,
 )
-
-MARK = re.compile(r"<\|(\d+\.\d\d)\|>")  # a time in an answer, as the model writes it
-OPEN, CLOSE = "\ue000", "\ue001"  # stand for a mark while Markdown is read: no text has them
 
 ENDINGS = {STOPPED: "ended.stopped", LENGTH: "ended.length", INTERRUPTED: "ended.interrupted"}
 # Raw HTML stays text, and a picture becomes a link: an answer can run and load nothing.
@@ -43,11 +43,49 @@ _markdown.add_render_rule("link_open", _link)
 _markdown.add_render_rule("image", _picture)
 
 
-def words(text: str) -> str:
-    """An answer's Markdown as HTML, its time marks as people write them."""
-    text = text.replace(OPEN, "").replace(CLOSE, "")
-    html = _markdown.render(MARK.sub(rf"{OPEN}\1{CLOSE}", text))
-    return re.sub(f"{OPEN}(.*?){CLOSE}", r'<span class="mark">[\1 s]</span>', html)
+@dataclass(frozen=True)
+class Line:
+    """A stretch of a conversation's line, with what is known of what stands around it."""
+
+    turns: Sequence[Turn]
+    versions: Mapping[int, Versions] = field(default_factory=dict)
+    clip: ClipRef | None = None  # the newest one before these turns
+
+    def clips_before(self) -> list[ClipRef | None]:
+        """For each turn the newest clip before it: what its time marks are about."""
+        latest, found = self.clip, []
+        for turn in self.turns:
+            found.append(latest)
+            latest = turn.clips[-1] if turn.clips else latest
+        return found
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What an answer is shown with, besides its own words."""
+
+    clip: ClipRef | None = None  # that its time marks are about
+    unheard: str = ""
+    versions: Versions | None = None
+    is_newest: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What happens before an answer's first word."""
+
+    ahead: int = 0  # answers that come before this one
+    seconds: float | None = None  # for which one still waits, as far as anybody knows
+    doing: str = "listening"
+
+
+def words(text: str, clip: ClipRef | None = None, language: Language = LANGUAGES[ENGLISH]) -> str:
+    """An answer's Markdown as HTML, its time marks as chips that play the clip."""
+    html = _markdown.render(marks.held(text))
+    return marks.filled(html, marks.read(text), clip, language)
+
+
+_finished_words = lru_cache(maxsize=1024)(words)
 
 
 def length(seconds: float) -> str:
@@ -57,58 +95,90 @@ def length(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def numbered(turns: Iterable[Turn]) -> dict[int, int]:
-    """The number of each turn's first clip: Audio 1 is the first clip of the conversation."""
-    first, numbers = 1, {}
-    for turn in turns:
-        numbers[turn.id] = first
-        first += len(turn.clips)
-    return numbers
-
-
-def player(clip: ClipRef, number: int, language: Language) -> str:
-    name, label = escape(clip.name), language.say("clip.label", n=number)
-    play, position = (language.say(f"clip.{what}", label=label) for what in ("play", "position"))
+def player(clip: ClipRef, number: int | None, language: Language) -> str:
+    """A recording, numbered where its turn has several: in each turn the model counts from 1. The
+    page's scripts make the same form (assets/js/player.js)."""
+    name = escape(clip.name)
+    numbered = language.say("clip.label", n=number) if number else ""
+    label = escape(numbered or clip.name)
+    said = {
+        what: language.say(f"clip.{what}", label=label)
+        for what in ("play", "position", "spectrum", "reuse")
+    }
+    caption = f"<b>{numbered}</b> " if numbered else ""
+    tools = "".join(
+        f'<button type="button" class="tool {what}" aria-label="{said[what]}" '
+        f'title="{said[what]}"></button>'
+        for what in ("spectrum", "reuse")
+    )
     return (
-        f'<figure class="clip" title="{name}">'
-        f'<button type="button" class="play" aria-label="{play}"></button>'
-        f"<figcaption><b>{label}</b> <span>{name}</span></figcaption>"
-        f'<input type="range" min="0" max="1000" value="0" aria-label="{position}">'
-        f"<time>{length(clip.seconds)}</time>"
+        f'<figure class="clip" data-digest="{clip.digest}" data-name="{name}" '
+        f'data-seconds="{clip.seconds:g}">'
+        f'<button type="button" class="play" aria-label="{said["play"]}"></button>'
+        f'<figcaption title="{name}">{caption}<span dir="auto">{name}</span></figcaption>'
+        f'<div class="wave"><canvas></canvas><input type="range" min="0" max="1000" value="0" '
+        f'aria-label="{said["position"]}"></div>'
+        f'<time>{length(clip.seconds)}</time><div class="more">{tools}</div>'
         f'<audio preload="none" src="earshot/clips/{clip.digest}"></audio>'
         "</figure>"
     )
 
 
 @lru_cache(maxsize=2048)
-def question(turn: Turn, first: int, language: Language) -> str:
-    parts, number = [], first
+def question(
+    turn: Turn, language: Language, versions: Versions | None = None, is_last: bool = False
+) -> str:
+    parts, number = [], 1 if len(turn.clips) > 1 else None
     for part in turn.parts:
         if isinstance(part, ClipRef):
             parts.append(player(part, number, language))
-            number += 1
+            number = number and number + 1
         else:
             parts.append(f'<p dir="auto">{escape(part)}</p>')
     label = language.say("turn.question")
+    row = tools.of_question(turn, versions, language, is_last=is_last)
     return (
         f'<article class="question" data-turn="{turn.id}" aria-label="{label}">'
-        f"{''.join(parts)}</article>"
+        f"{''.join(parts)}{row}</article>"
     )
 
 
-def answer(turn: Turn, language: Language, unheard: str = "", ahead: int = 0) -> str:
+def answer(
+    turn: Turn,
+    language: Language,
+    beside: Beside = Beside(),  # noqa: B008 frozen
+    progress: Progress = Progress(),  # noqa: B008
+) -> str:
     """An answer as far as it has come, and how it ended."""
-    said = f'<div class="words" dir="auto">{words(turn.text)}</div>' if turn.text else ""
-    if turn.status == WRITING and not said:
-        waiting = language.say("turn.ahead", n=ahead) if ahead else language.say("turn.listening")
-        said = f'<p class="waiting">{waiting}</p>'
-    notes = [f'<p class="note unheard">{escape(unheard)}</p>'] if unheard else []
-    if ending := _ending(turn, language):
-        notes.insert(0, f'<p class="note {turn.status}">{escape(ending)}</p>')
+    is_writing = turn.status == WRITING
+    rendered = words if is_writing else _finished_words
+    said = ""
+    if turn.text:
+        html = rendered(turn.text, beside.clip, language)
+        said = f'<div class="words" dir="auto">{html}</div>'
+    elif is_writing:
+        said = f'<p class="waiting">{waiting(progress, language)}</p>'
+    notes = [f'<p class="note {turn.status}">{escape(_ending(turn, language))}</p>']
+    notes = notes if turn.status in (*ENDINGS, FAILED) else []
+    notes += [f'<p class="note unheard">{escape(beside.unheard)}</p>'] if beside.unheard else []
+    notes += [f'<p class="note rated" dir="auto">{escape(turn.note)}</p>'] if turn.note else []
+    row = tools.of_answer(turn, beside.versions, language, is_newest=beside.is_newest)
     return (
         f'<article class="answer" data-turn="{turn.id}" data-status="{turn.status}" '
-        f'aria-label="{language.say("turn.answer")}">{said}{"".join(notes)}</article>'
+        f'aria-label="{language.say("turn.answer")}">{said}{"".join(notes)}'
+        f"{'' if is_writing else row}</article>"
     )
+
+
+def waiting(progress: Progress, language: Language) -> str:
+    """What happens before the first word."""
+    if not progress.ahead:
+        return language.say(f"turn.{progress.doing or 'listening'}")
+    said = language.say("turn.ahead", n=progress.ahead)
+    if progress.seconds is None:
+        return said
+    about = max(5, 5 * round(progress.seconds / 5))  # nobody knows to the second
+    return f"{said} · {language.say('turn.about', time=length(about))}"
 
 
 def _ending(turn: Turn, language: Language) -> str:
@@ -117,35 +187,66 @@ def _ending(turn: Turn, language: Language) -> str:
     return language.say(ENDINGS[turn.status]) if turn.status in ENDINGS else ""
 
 
-def unheard(turn: Turn, turns: Sequence[Turn], language: Language) -> str:
+def unheard(stretches: Iterable[Unheard], turns: Sequence[Turn], language: Language) -> str:
     """What of the recordings did not fit in, as a sentence."""
-    if not turn.unheard:
-        return ""
-    clips = [clip.digest for t in turns for clip in t.clips]
-    stretches = [
-        language.say(
-            "turn.stretch", start=length(u.start), end=length(u.end), n=clips.index(u.digest) + 1
-        )
-        for u in turn.unheard
-        if u.digest in clips
-    ]
-    return language.say("turn.unheard", stretches=language.say("and").join(stretches))
-
-
-def conversation(about: Conversation, turns: Sequence[Turn], language: Language) -> str:
-    """All but the newest answer, which changes while it is given and has its own place."""
-    numbers = numbered(turns)
-    if turns and turns[-1].role == "assistant":
-        turns = turns[:-1]
-    shown = (
-        question(turn, numbers[turn.id], language)
-        if turn.role == "user"
-        else answer(turn, language, unheard(turn, turns, language))
-        for turn in turns
+    names = {clip.digest: clip.name for turn in turns for clip in turn.clips}
+    missed = stretches_of(stretches, names, language)
+    return (
+        language.say("turn.unheard", stretches=language.say("and").join(missed)) if missed else ""
     )
+
+
+def stretches_of(
+    stretches: Iterable[Unheard], names: Mapping[str, str], language: Language
+) -> list[str]:
+    """Parts of clips, by the clips' names."""
+    return [
+        language.say(
+            "turn.stretch",
+            start=length(one.start),
+            end=length(one.end),
+            name=names.get(one.digest) or language.say("clip.earlier"),
+        )
+        for one in stretches
+    ]
+
+
+def besides(line: Line, language: Language, is_whole: bool = True) -> list[Beside]:
+    """What each turn of a line is shown with."""
+    last = line.turns[-1].id if line.turns and is_whole else None
+    return [
+        Beside(
+            clip=clip,
+            unheard=unheard(turn.unheard, line.turns, language),
+            versions=line.versions.get(turn.id),
+            is_newest=turn.id == last,
+        )
+        for turn, clip in zip(line.turns, line.clips_before(), strict=True)
+    ]
+
+
+def conversation(about: Conversation, line: Line, language: Language) -> str:
+    """All but the newest answer, which changes while it is given and has its own place."""
+    is_answered = bool(line.turns) and line.turns[-1].role == "assistant"
+    shown = stretch(line, language, without_last=is_answered)
+    earlier = line.turns[0].id if line.turns and line.turns[0].parent is not None else ""
     return (
         f'<div class="turns" data-conversation="{escape(about.id)}" '
-        f'data-title="{escape(about.title)}">{"".join(shown)}</div>'
+        f'data-title="{escape(about.title)}" data-answers="{escape(about.answer_language)}" '
+        f'data-earlier="{earlier}">{shown}</div>'
+    )
+
+
+def stretch(
+    line: Line, language: Language, *, without_last: bool = False, is_whole: bool = True
+) -> str:
+    """Turns one after the other. One that is not whole is followed by others."""
+    pairs = list(zip(line.turns, besides(line, language, is_whole), strict=True))
+    return "".join(
+        question(turn, language, beside.versions, beside.is_newest)
+        if turn.role == "user"
+        else answer(turn, language, beside)
+        for turn, beside in (pairs[:-1] if without_last else pairs)
     )
 
 
@@ -186,6 +287,8 @@ def bar(about: About) -> str:
         '<button type="button" class="menu" data-t-aria-label="list.label" aria-expanded="false" '
         'aria-controls="side"></button><h2 class="title" dir="auto"></h2>'
         f'<p class="about" title="{escape(about.note)}">{line}</p>'
+        '<button type="button" class="room" aria-haspopup="dialog" hidden><i></i><span></span>'
+        "</button>"
         '<button type="button" class="tune" data-t-aria-label="tune.title" '
         'data-t-title="tune.title"></button>'
     )

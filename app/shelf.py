@@ -60,7 +60,10 @@ def shelving(desk: Desk) -> list[Command]:
     def settings(asked: dict, language: Language) -> dict:
         """What the next answers of a conversation, or of a new one, are given."""
         kept = store.conversation(_id(asked)) if _id(asked) else None
-        sampling = chat.sampling(kept, desk.about)
+        try:
+            sampling = chat.sampling(kept, desk.about)
+        except chat.Refused:  # of another version: here it is chosen anew
+            sampling = desk.about.sampling
         return {
             "title": kept.title if kept else "",
             "system": kept.system if kept else "",

@@ -61,7 +61,7 @@ def wav(clip, tmp_path):
 
 
 def answered(engine, store, recall, id, text, clips=()):
-    asked = chat.ask(store, id, chat.question(text, clips))
+    asked = chat.ask(store, id, chat.question((*clips, text)))
     turn = chat.begin(engine, store, asked, Sampling())
     said = list(chat.answer(engine, store, turn, recall))
     return said, store.turns(id)[-1]
@@ -96,7 +96,7 @@ def test_a_recording_is_stored_as_it_is_heard(store, recall, tone, tmp_path):
 def test_an_export_comes_back_with_the_same_sound(store, tone, tmp_path, kind):
     id = store.start().id
     ref = chat.take_in(store, wav(tone, tmp_path), "tone.wav")
-    store.ask(id, chat.question("What is this?", [ref]))
+    store.ask(id, chat.question([ref, "What is this?"]))
     with (tmp_path / "export").open("wb") as file:
         transfer.export(store, [id], file, kind)
     with Store(tmp_path / "other") as other:
@@ -109,7 +109,7 @@ def test_an_export_comes_back_with_the_same_sound(store, tone, tmp_path, kind):
 
 def test_an_export_with_another_sound_is_refused(store, tone, tmp_path):
     id, ref = store.start().id, chat.take_in(store, wav(tone, tmp_path), "tone.wav")
-    store.ask(id, chat.question("", [ref]))
+    store.ask(id, chat.question([ref]))
     other = chat.take_in(store, wav(Clip.of(tone.pcm() // 2), tmp_path), "other.wav")
     store.clips.path(other.digest).replace(store.clips.path(ref.digest))
     with (tmp_path / "export").open("wb") as file:
@@ -204,7 +204,7 @@ def test_what_was_not_heard_is_stored(store, recall):
 
 def test_nothing_is_not_a_question():
     with pytest.raises(chat.Refused, match="attach a recording"):
-        chat.question("  \n")
+        chat.question(("  \n",))
 
 
 def start(talks, store, text):

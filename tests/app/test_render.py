@@ -7,6 +7,8 @@ import pytest
 
 from app import history, render
 from app.i18n import LANGUAGES
+from app.marks import read
+from app.render import Beside, Line, Progress
 from model.engine import About
 from sessions.records import (
     DONE,
@@ -19,6 +21,7 @@ from sessions.records import (
     Conversation,
     Turn,
     Unheard,
+    Versions,
 )
 
 ENGLISH = LANGUAGES["en"]
@@ -80,32 +83,88 @@ def test_markdown_is_shown():
 @pytest.mark.parametrize(
     "text", ["at <|2.33|>", "at <|2.33|>(x)", "| a |\n|---|\n| <|2.33|> |", "`<|2.33|>`"]
 )
-def test_marks_are_shown_as_people_write_times(text):
-    assert '<span class="mark">[2.33 s]</span>' in render.words(text)
+def test_marks_are_chips_that_play_the_clip(text):
+    html = render.words(text, DOG, ENGLISH)
+    assert f'data-digest="{DOG.digest}"' in html and ">2.33 s</button>" in html
+    assert 'data-start="2.33"' in html
+    assert '<span class="mark">2.33 s</span>' in render.words(text)  # nothing to play
 
 
-def test_a_mark_cannot_be_forged():
-    assert "mark" not in render.words("\ue0002.33\ue001")
+def test_two_marks_around_words_are_a_stretch():
+    marks = read("<|0.00|>so<|0.38|><|0.40|>it <|0.80|> began.\n\nThen <|1.00|>, <|2.00|>.")
+    assert [(mark.start, mark.end) for mark in marks] == [
+        *[(0.0, 0.38)] * 2,
+        *[(0.4, 0.8)] * 2,
+        (1.0, None),
+        (2.0, None),
+    ]
+    html = render.words("from <|1.00|> to <|2.00|>", DOG, ENGLISH)
+    assert html.count('data-start="1.00" data-end="2.00"') == 2
+    assert "1.00 s – 2.00 s of dog.wav" in html
 
 
-def test_clips_are_numbered_through_the_conversation():
+def test_a_mark_cannot_be_forged_and_plays_nothing_that_is_not_there():
+    assert "mark" not in render.words("\ue0000\ue001", DOG, ENGLISH)
+    assert "<button" not in render.words("<|29.00|>", DOG, ENGLISH)  # the dog is 3.4 s long
+
+
+def test_clips_are_numbered_in_their_turn_as_the_model_reads_them():
     turns = [
         turn(DOG, "What?", id=1, role="user"),
         turn("A dog.", id=2),
         turn(CAT, DOG, "And?", id=3, role="user"),
     ]
-    html = render.conversation(TALK, turns, ENGLISH)
-    assert [html.index(f"<b>Audio {n}</b>") for n in (1, 2, 3)] == sorted(
-        html.index(f"<b>Audio {n}</b>") for n in (1, 2, 3)
-    )
-    assert "Audio 4" not in html
+    html = render.conversation(TALK, Line(turns), ENGLISH)
+    first, second = html.split('data-turn="2"')
+    assert "Audio" not in first and "dog.wav" in first
+    assert second.index("<b>Audio 1</b>") < second.index("<b>Audio 2</b>") and "Audio 3" not in html
     assert "&lt;b&gt;cat&lt;/b&gt;.wav" in html and "<b>cat" not in html
     assert "<time>0:03</time>" in html and "<time>1:00:00</time>" in html
     assert f"earshot/clips/{DOG.digest}" in html
 
 
+def test_marks_are_about_the_newest_clip_before_their_answer():
+    turns = [
+        turn(DOG, "What?", id=1, role="user"),
+        turn("Wuff <|1.00|>", id=2),
+        turn(CAT, DOG, "And?", id=3, role="user"),
+        turn("Now <|2.00|>", id=4),
+        turn(CAT, id=5, role="user"),
+    ]
+    html = render.conversation(TALK, Line(turns), ENGLISH)
+    assert [chip.split('"')[0] for chip in html.split('class="mark" data-digest="')[1:]] == [
+        DOG.digest,
+        DOG.digest,
+    ]
+    later = render.conversation(
+        TALK, Line([turn("Still <|3.00|>", id=6), turn("x", id=7)], {}, CAT), ENGLISH
+    )
+    assert f'class="mark" data-digest="{CAT.digest}"' in later
+
+
+def test_a_turn_offers_what_can_be_done_to_it():
+    stopped = render.answer(turn("half", status=STOPPED), ENGLISH, Beside(is_newest=True))
+    assert all(f'class="tool {name}"' in stopped for name in ("copy", "again", "go_on", "undo"))
+    older = render.answer(turn("half", status=STOPPED), ENGLISH)
+    assert "go_on" not in older and "undo" not in older and 'class="tool good"' in older
+    whole = render.answer(turn("all", good=False, note="No <b>."), ENGLISH, Beside(is_newest=True))
+    assert "go_on" not in whole and "No &lt;b&gt;." in whole
+    assert 'class="tool bad" aria-pressed="true"' in whole
+    assert "tool" not in render.answer(turn("a", status=WRITING), ENGLISH)
+    lonely = render.question(turn("?", role="user"), ENGLISH, is_last=True)
+    assert 'class="tool again"' in lonely and 'class="tool edit"' in lonely
+
+
+def test_versions_lead_to_one_another():
+    html = render.question(turn("?", id=5, role="user"), ENGLISH, Versions((3, 5, 9), 1))
+    assert "<span>2 / 3</span>" in html and "Version 2 of 3" in html
+    assert 'data-choose="3"' in html and 'data-choose="9"' in html
+    first = render.question(turn("?", id=3, role="user"), ENGLISH, Versions((3, 5), 0))
+    assert first.count("data-choose") == 1 and "disabled" in first
+
+
 def test_questions_are_shown_as_they_were_typed():
-    html = render.question(turn("a **b** <i>\n<|1.00|>", role="user"), 1, ENGLISH)
+    html = render.question(turn("a **b** <i>\n<|1.00|>", role="user"), ENGLISH)
     assert "a **b** &lt;i&gt;\n&lt;|1.00|&gt;" in html
 
 
@@ -126,24 +185,29 @@ def test_a_failure_is_its_sentence():
 def test_before_the_first_word_it_listens_or_waits():
     writing = turn(status=WRITING)
     assert "Listening" in render.answer(writing, ENGLISH)
-    assert "1 question is ahead" in render.answer(writing, ENGLISH, ahead=1)
-    assert "2 questions are ahead" in render.answer(writing, ENGLISH, ahead=2)
+    one, two = Progress(1), Progress(2, 41.0)
+    assert "1 question is ahead</p>" in render.answer(writing, ENGLISH, Beside(), one)
+    told = render.answer(writing, ENGLISH, Beside(), two)
+    assert "2 questions are ahead · about 0:40" in told
+    opening = Progress(doing="decoding")
+    assert "Opening the recordings" in render.answer(writing, ENGLISH, Beside(), opening)
     assert "Listening" not in render.answer(turn("A", status=WRITING), ENGLISH)
 
 
 def test_what_was_not_heard_is_said():
     asked = turn(CAT, DOG, id=1, role="user")
     answer = turn("Well.", id=2, unheard=(Unheard(DOG.digest, 30, 130),))
-    sentence = render.unheard(answer, [asked, answer], ENGLISH)
-    assert sentence == "Not heard, for lack of room: 0:30–2:10 of Audio 2."
-    assert sentence in render.answer(answer, ENGLISH, sentence)
+    sentence = render.unheard(answer.unheard, [asked, answer], ENGLISH)
+    assert sentence == "Not heard, for lack of room: 0:30–2:10 of dog.wav."
+    assert sentence in render.answer(answer, ENGLISH, Beside(unheard=sentence))
+    assert "an earlier recording" in render.unheard(answer.unheard, [], ENGLISH)
 
 
 def test_what_was_not_heard_stays_said_when_one_goes_on():
     asked, answered = turn(DOG, id=1, role="user"), turn("Well.", id=2)
     answered = turn("Well.", id=2, unheard=(Unheard(DOG.digest, 30, 130),))
-    html = render.conversation(TALK, [asked, answered, turn("And?", id=3, role="user")], ENGLISH)
-    assert "0:30–2:10 of Audio 1" in html
+    turns = [asked, answered, turn("And?", id=3, role="user")]
+    assert "0:30–2:10 of dog.wav" in render.conversation(TALK, Line(turns), ENGLISH)
 
 
 def test_the_list_is_by_day_and_marks_where_one_is():
@@ -166,8 +230,9 @@ def test_the_bar_says_what_answers():
 
 def test_every_text_of_the_page_is_in_the_persons_language():
     german = LANGUAGES["de"]
-    assert "Audio 1" in render.question(turn(DOG, role="user"), 1, german)
-    assert "2 Fragen sind vorher dran" in render.answer(turn(status=WRITING), german, ahead=2)
+    assert "dog.wav abspielen" in render.question(turn(DOG, role="user"), german)
+    waiting = render.answer(turn(status=WRITING), german, Beside(), Progress(2))
+    assert "2 Fragen sind vorher dran" in waiting
     assert "Eine Stimme" in render.empty(About(**ABOUT), german)
     ended = "This answer is not finished: wait for it, or stop it first."
     assert "Diese Antwort" in render.answer(turn(status=FAILED, sentence=ended), german)

@@ -1,0 +1,31 @@
+"""What the composer's menu offers to ask: rows of model/tasks.py, in the person's language."""
+
+from app.i18n import Language
+from model.engine import About
+from model.tasks import TASKS
+
+# Left out are rows that ask the same of a narrower kind of sound, or for a machine to read.
+OFFERED = (
+    *("transcribe", "transcribe with times", "translate", "language", "who speaks when"),
+    *("emotion", "gender", "age", "entities", "same speaker", "vocal sound"),
+    *("caption", "event", "events with times", "kinds of sound", "scene"),
+    *("describe music", "instrument", "note", "chord", "genre", "mood of the music", "song"),
+)
+
+
+def key(task: str) -> str:
+    """Of its name in assets/i18n; its question is there under the same key with .ask."""
+    return f"task.{task.replace(' ', '_')}"
+
+
+def offers(about: About, language: Language) -> list[dict[str, str]]:
+    """Those that the engine was taught: domain, name, question."""
+    return [
+        {
+            "domain": language.say(f"tasks.{TASKS[name].domain}"),
+            "label": language.say(f"{key(name)}"),
+            "ask": language.say(f"{key(name)}.ask"),
+        }
+        for name in OFFERED
+        if name in about.tasks
+    ]
