@@ -14,6 +14,7 @@ from model.errors import EarshotError, Empty  # noqa: E402
 from model.messages import Message, Sampling  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
 
+STAGES = ("warmstart", "pretrain", "sft", "adapt")
 COMMANDS = ("ui", "ask", "doctor", "download", "info", "evaluate", "train")
 
 
@@ -79,8 +80,16 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     evaluate = commands.add_parser(
         "evaluate", parents=[which, where], help="how often a model is right about recordings"
     )
-    evaluate.add_argument("--manifest", type=Path, required=True, help="JSON lines: audio, text …")
-    evaluate.add_argument("--root", type=Path, help="where its paths begin; default: its folder")
+    evaluate.add_argument("--manifest", type=Path, metavar="FILE", help="JSON lines: audio, text …")
+    evaluate.add_argument(
+        "--benchmark", metavar="NAME", help="a published one, or one part: librispeech/test-clean"
+    )
+    evaluate.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="the benchmark's folder, as unpacked; of a manifest, where its paths begin",
+    )
     evaluate.add_argument("--split", help="only the lines of this split")
     evaluate.add_argument("--language", help="only the lines of this language")
     evaluate.add_argument("--limit", type=int, metavar="N", help="only N of them, at random")
@@ -89,8 +98,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     evaluate.add_argument("--items", type=Path, metavar="FILE", help="where each answer is written")
     evaluate.add_argument("--report", type=Path, metavar="HTML", help="also write a page with it")
-    _train_words(commands)
+    train = commands.add_parser("train", help="teach a model, or adapt it to your recordings")
+    _train_words(train)
     words = cli.parse_args(argv)
+    if words.command == "evaluate" and not (words.manifest or (words.benchmark and words.root)):
+        evaluate.error("give recordings: --manifest FILE, or --benchmark NAME with --root DIR")
+    if words.command == "train" and not words.toy and not (words.data and words.out):
+        train.error("give the recordings with --data and a folder with --out, or try --toy")
     try:
         Sampling(**_chosen(words))
     except ValueError as error:
@@ -100,19 +114,22 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     return words
 
 
-def _train_words(commands) -> None:
-    train = commands.add_parser("train", help="teach a model, or adapt it to your recordings")
-    train.add_argument("--stage", choices=["warmstart", "pretrain", "sft", "adapt"], required=True)
-    train.add_argument("--base", type=Path, metavar="DIR", help="the model it begins with")
+def _train_words(train: argparse.ArgumentParser) -> None:
+    """What is left out is for the stage to decide: see model/training/plan.py."""
+    train.add_argument("--stage", choices=STAGES, required=True)
+    train.add_argument(
+        "--base", metavar="NAME|DIR", help="the model it begins with; default: earshot-mini"
+    )
     train.add_argument("--data", type=Path, nargs="+", metavar="FILE", help="manifests, JSON lines")
     train.add_argument("--out", type=Path, metavar="DIR", help="what comes out, and checkpoints")
+    train.add_argument("--toy", action="store_true", help="a tiny model and a few tones instead")
     length = train.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int)
     length.add_argument("--minutes", type=float)
     train.add_argument("--resume", action="store_true", help="go on where --out stopped")
     train.add_argument("--seconds-per-batch", type=float, metavar="S", help="of sound")
     train.add_argument("--accumulate", type=int, metavar="N", help="batches in a step")
-    train.add_argument("--longest", type=float, metavar="S", help="clips of more seconds are cut")
+    train.add_argument("--longest", type=float, metavar="S", help="of a clip; longer ones are cut")
     train.add_argument("--rate", type=float, help="peak learning rate of what is not new")
     train.add_argument("--warm-up", type=int, metavar="STEPS")
     train.add_argument("--layers", type=int, metavar="N", help="the last N of the encoder learn")
@@ -122,10 +139,11 @@ def _train_words(commands) -> None:
     train.add_argument("--temperature", type=float, help="1: tasks as they are; large: all alike")
     train.add_argument("--weights", nargs="+", metavar="NAME=N", help="of tasks, sources, kinds …")
     train.add_argument("--ctc-share", type=float, metavar="N", help="of the reading loss")
+    train.add_argument("--hinted", type=int, metavar="N", help="batches of a warm start with hints")
     train.add_argument("--talk", type=Path, metavar="FILE", help="dialogues of text to mix in")
     train.add_argument("--seed", type=int)
     train.add_argument("--log-every", type=int, metavar="STEPS")
-    train.add_argument("--workers", type=int, metavar="N", help="processes that read ahead")
+    train.add_argument("--workers", type=int, metavar="N", help="processes that make batches ahead")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -253,33 +271,55 @@ def run_download(words: argparse.Namespace) -> None:
 def run_evaluate(words: argparse.Namespace) -> None:
     from model.evaluation import loop, manifest, report
 
-    items = manifest.read(
-        words.manifest, root=words.root, split=words.split, language=words.language
-    )
+    items = _items(words)
     if words.limit:
         items = manifest.some(items, words.limit)
-    name = words.manifest.name.removesuffix(".gz").removesuffix(".jsonl")
-    written = words.items or Path(f"{name}-{Path(words.model).name}.answers.jsonl")
+    name = words.benchmark or words.manifest.name.removesuffix(".gz").removesuffix(".jsonl")
+    name = f"{name.replace('/', '-')}-{Path(words.model).name}.answers.jsonl"
+    written = words.items or Path(name)
     with contextlib.closing(open_engine(words)) as engine, _Bar("Asking", unit="clips") as bar:
         found = loop.run(engine, items, written, bar, batch=words.batch)
+    rows = loop.rows(written, items)
     if words.report:
-        report.write(words.report, engine.about.name, found, loop.rows(written, items), items)
+        report.write(words.report, engine.about.name, found, rows, items)
     print(loop.as_table(found))
+    for sentence in loop.missing(rows):
+        print(sentence)
     print(f"Each answer is in {written}.")
     print(loop.as_json(engine.about.name, found))
 
 
-def run_train(words: argparse.Namespace) -> None:
-    from model.training import train
+def _items(words: argparse.Namespace) -> list:
+    from dataclasses import replace
 
+    from model.evaluation import benchmarks, manifest
+
+    if words.manifest is None:
+        return benchmarks.items(words.benchmark, words.root)
+    only = {"split": words.split, "language": words.language}
+    items = manifest.read(words.manifest, root=words.root, **only)
+    if words.benchmark is None:
+        return items
+    (benchmark,) = benchmarks.parts(words.benchmark)
+    return [replace(item, task=benchmark.name) for item in items]
+
+
+def run_train(words: argparse.Namespace) -> None:
+    from model import weights
+    from model.training import train
+    from model.training.plan import Plan
+    from sessions.store import default_folder
+
+    if words.toy:
+        train.try_out(words.stage)
+        return
     given = {name: value for name, value in vars(words).items() if value not in (None, False)}
-    given.pop("command")
-    if "seconds_per_batch" in given:
-        given["seconds"] = given.pop("seconds_per_batch")
-    if "weights" in given:
-        pairs = (pair.rsplit("=", 1) for pair in given["weights"])
-        given["weights"] = {name: float(weight) for name, weight in pairs}
-    train.run(train.Plan(**given))
+    del given["command"]
+    given["base"] = weights.find(given.get("base", weights.DEFAULT), default_folder() / "models")
+    given["seconds"] = given.pop("seconds_per_batch", Plan.seconds)
+    pairs = (pair.rpartition("=") for pair in given.get("weights", ()))
+    given["weights"] = {name: float(weight) for name, _, weight in pairs}
+    train.run(Plan(**given))
 
 
 def open_engine(words: argparse.Namespace):

@@ -13,7 +13,7 @@ it; `text` is the true answer, `question` stands where the task is asked in word
 
 import gzip
 import json
-import wave
+import struct
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -27,10 +27,11 @@ from model.evaluation.manifest import BadManifest
 from model.spec import SAMPLE_RATE
 from model.tasks import SPEECH, TASKS, Task
 
-OLD_NAMES = {"asr": "transcribe"}  # of tasks, in older manifests
+OLD_NAMES = dict.fromkeys(("asr", "command", "word", "digit", "letter", "syllable"), "transcribe")
 KEPT = 64  # decoded files kept in memory
 PAUSE = 0.05  # seconds kept around the words of a window
 _LANGUAGES = "en zh de es ko fr ja it".split()  # those with a tag
+_PACKED = (1, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)  # PCM, mono, 16 kHz, bytes a second, 16 bits
 _ANYWHERE = ("language", "gender", "age")  # true of any part of a clip
 
 
@@ -125,15 +126,22 @@ def whole(file: Path) -> np.ndarray:
 def _packed(file: Path) -> np.ndarray | None:
     """The samples of a WAV file in the form that corpora are packed in; None for any other."""
     try:
-        with wave.open(str(file)) as opened:
-            form = opened.getnchannels(), opened.getsampwidth(), opened.getframerate()
-            if form != (1, 2, SAMPLE_RATE):
-                return None
-            at, n = opened.getfp().tell(), opened.getnframes()  # where the samples begin
-            n = min(n, (file.stat().st_size - at) // 2)
-    except (OSError, EOFError, wave.Error):
-        return None
-    return np.memmap(file, "<i2", "r", offset=at, shape=(n,))
+        opened = open(file, "rb")
+    except OSError as error:
+        raise BadManifest(f"{file} is in a manifest and cannot be read: {error.strerror}") from None
+    with opened:
+        head, form = opened.read(12), None
+        if head[:4] + head[8:] != b"RIFFWAVE":
+            return None
+        while len(head := opened.read(8)) == 8:
+            name, size = struct.unpack("<4sI", head)
+            if name == b"data":
+                at, left = opened.tell(), file.stat().st_size - opened.tell()
+                n = min(size, left) // 2
+                return np.memmap(file, "<i2", "r", at, n) if form == _PACKED and n else None
+            chunk = opened.read(size + size % 2)
+            form = struct.unpack("<HHIIHH", chunk[:16]) if name == b"fmt " else form
+    return None
 
 
 @lru_cache(maxsize=KEPT)

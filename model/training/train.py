@@ -15,16 +15,19 @@ DeepSpeed as that is configured:
 import importlib.util
 import json
 import os
+import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import torch
 from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
 from model.prompt import Renderer
-from model.training import data, ends, mixture
+from model.training import data, ends, mixture, toy
 from model.training.course import Course
 from model.training.plan import CannotTrain, Plan, settled
 from model.training.stages import STAGES, Batches, Chat, Tags
@@ -33,9 +36,14 @@ from model.training.trainer import StageTrainer
 SPEECH_TASK = "transcribe"
 
 
-def run(plan: Plan, tell: Callable[[str], None] = print) -> list[float]:
+def run(
+    plan: Plan, tell: Callable[[str], None] = print, *, stop_at: int | None = None
+) -> list[float]:
     """Trains, and writes the model that came out to `plan.out` -> losses as they were logged.
-    A run that a signal stopped leaves its checkpoint, and no model yet. Raises EarshotError."""
+
+    A run that a signal stopped (or that stops after step `stop_at`) leaves its checkpoint, and no
+    model yet. Raises EarshotError.
+    """
     rows, told = data.within((r for file in plan.data for r in data.read(file)), plan.longest)
     if plan.stage == "warmstart":
         rows = [row for row in rows if row.task == SPEECH_TASK]
@@ -48,6 +56,8 @@ def run(plan: Plan, tell: Callable[[str], None] = print) -> list[float]:
     is_first = args.process_index == 0
     tell = tell if is_first else _in_silence
     set_seed(plan.seed)
+    # a norm in 32 bits of numbers in 16 is what autocast means; it only has no kernel of its own
+    warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")
     said = [row.text for row in rows if row.task == SPEECH_TASK]
     learner, renderer, learning = ends.begin(plan, said, args.device)
     batches = _batches(plan, rows, renderer, learner.model.config.chats)
@@ -55,7 +65,7 @@ def run(plan: Plan, tell: Callable[[str], None] = print) -> list[float]:
         tell(line)
     n = sum(p.numel() for p in learner.parameters() if p.requires_grad)
     tell(f"{n / 1e6:.1f} M weights learn.")
-    trainer = StageTrainer(learner, args, batches, course, plan, tell=tell)
+    trainer = StageTrainer(learner, args, batches, course, plan, tell=tell, stop_at=stop_at)
     if is_first:
         plan.out.mkdir(parents=True, exist_ok=True)
         text = json.dumps(asdict(plan), default=str, indent=1)
@@ -68,6 +78,36 @@ def run(plan: Plan, tell: Callable[[str], None] = print) -> list[float]:
         ends.finish(plan, learner, plan.out)
         tell(f"Done, after {step} steps and {course.seconds / 60:.1f} minutes: {plan.out}")
     return [line["loss"] for line in trainer.state.log_history if "loss" in line]
+
+
+def try_out(stage: str, tell: Callable[[str], None] = print) -> list[float]:
+    """A stage at toy size, in seconds: the loss falls, and a stopped run goes on as if it had not
+    stopped -> its losses."""
+    with tempfile.TemporaryDirectory() as folder:
+        base, manifest = toy.make(Path(folder))
+        plan = Plan(
+            stage=stage,
+            base=base,
+            data=(manifest,),
+            out=Path(folder) / "out",
+            steps=24,
+            warm_up=4,
+            seconds=6,
+            rate=2e-3,
+            bits=4 if stage == "adapt" else None,
+            ctc_share=0.3 if stage == "pretrain" else None,
+            hinted=24,
+            log_every=1,
+        )
+        losses = run(plan, tell)
+        again = replace(plan, out=Path(folder) / "again")
+        run(again, _in_silence, stop_at=9)
+        resumed = run(replace(again, resume=True), _in_silence)
+    tell(f"Loss {losses[0]:.5f} at first, {losses[-1]:.5f} at last.")
+    tell(f"The same, stopped after 9 steps and resumed: {resumed[-1]:.5f} at last.")
+    if losses[-1] >= losses[0] or resumed != losses:
+        raise CannotTrain("The loss did not fall, or a stop has changed it: something is broken.")
+    return losses
 
 
 def _in_silence(line: str) -> None:

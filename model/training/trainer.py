@@ -41,8 +41,9 @@ class StageTrainer(Trainer):
         plan: Plan,
         *,
         tell: Callable[[str], None],
+        stop_at: int | None = None,
     ):
-        self.course, self.plan = course, plan
+        self.course, self.plan, self.stop_at = course, plan, stop_at
         super().__init__(learner, args, train_dataset=batches, data_collator=_only)
         self.learning = [name for name, p in learner.named_parameters() if p.requires_grad]
         self.remove_callback(PrinterCallback)
@@ -122,6 +123,7 @@ class _Clock(TrainerCallback):
         all_of_them = self.trainer.accelerator.gather(mine[None])  # (processes, 2)
         asked, self.course.seconds = all_of_them.amax(0).tolist()
         self.course.settle(state.global_step)
+        asked = asked or state.global_step == self.trainer.stop_at
         if asked or self.course.is_over(state.global_step):
             control.should_training_stop = control.should_save = True
         if self.course.seconds - self.saved > SAVE_EVERY:
