@@ -35,12 +35,13 @@ class Timed:
 
 @dataclass(frozen=True)
 class Note:
-    """MIDI pitch (middle C, C4, is 60) and velocity, each 0 to 127, and the instrument, as far as
-    they are told."""
+    """MIDI pitch (middle C, C4, is 60) and velocity, each 0 to 127, the instrument, and how it
+    sounds, as far as they are told."""
 
     pitch: int | None
     velocity: int | None
     instrument: str
+    qualities: tuple[str, ...] = ()
 
 
 def plain(text: str) -> str:
@@ -91,13 +92,21 @@ def entities(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def note(text: str) -> Note:
-    """From `<|pitch|><|midi_pitch_60|><|velocity|><|midi_velocity_75|>…` and words, or from words
-    alone: "C4.", "F sharp 3 on an organ", "The note is middle C."."""
+    """From `<|pitch|><|midi_pitch_60|><|velocity|><|midi_velocity_75|><|sonic|>dark, bright
+    <|instrument|>organ`, or from words alone: "C4.", "F sharp 3 on an organ", "The note is middle
+    C."."""
     pitch = re.search(r"<\|midi_pitch_(\d+)\|>", text)
     velocity = re.search(r"<\|midi_velocity_(\d+)\|>", text)
     if pitch or velocity:
-        instrument = label(text)
-        return Note(_int(pitch), _int(velocity), instrument)
+        sonic, instrument = (
+            re.search(rf"<\|{tag}\|>([^<]*)", text) for tag in ("sonic", "instrument")
+        )
+        return Note(
+            _int(pitch),
+            _int(velocity),
+            label(instrument[1] if instrument else text),
+            labels(sonic[1]) if sonic else (),
+        )
     words = _MIDDLE_C.sub("C4", plain(text))
     spoken = _PITCH.search(words)
     if spoken is None:

@@ -114,11 +114,7 @@ class LocalEngine:
         with self._turns.enter() as gate:
             gate.wait()
             for group in batch.groups(prompts, self.model.config.alpha):
-                chosen = [prompts[i] for i in group]
-                limits = [min(max_tokens, self.about.context - len(prompt)) for prompt in chosen]
-                ids = batch.answers(
-                    self.model, chosen, self._hear, limits, self._stop, self._banned
-                )
+                ids = self._side_by_side([prompts[i] for i in group], max_tokens)
                 for i, answer in zip(group, ids, strict=True):
                     texts[i] = b"".join(map(self.tokens.bytes_of, answer)).decode(errors="replace")
         return texts
@@ -160,6 +156,25 @@ class LocalEngine:
     def _cost(self, window: Window) -> int:
         """Positions of a window's sound, with its two boundaries."""
         return self.model.audio.n_slots_of(window.end - window.start) + 2
+
+    def _side_by_side(self, prompts: list[Prompt], max_tokens: int) -> list[list[int]]:
+        """Token ids for each; in two halves, where the GPU cannot hold them all."""
+        limits = [min(max_tokens, self.about.context - len(prompt)) for prompt in prompts]
+        try:
+            return batch.answers(self.model, prompts, self._hear, limits, self._stop, self._banned)
+        except torch.OutOfMemoryError:
+            self.memories.clear()
+            self.sounds.clear()
+            if len(prompts) == 1:
+                raise NoRoom(
+                    "The memory of the GPU is too small for this recording and its answer. Close "
+                    "other programs, or use fewer bits: --bits 4."
+                ) from None
+        half = len(prompts) // 2
+        return [
+            *self._side_by_side(prompts[:half], max_tokens),
+            *self._side_by_side(prompts[half:], max_tokens),
+        ]
 
     def _prompt(self, messages: Sequence[Message], task: str | Task | None) -> Prompt:
         if task is None and not self.model.config.chats:

@@ -9,7 +9,7 @@ tag of its own is asked in words between <|question|> and <|answer|>.
 
 from dataclasses import dataclass, replace
 
-from model.spec import TAGS
+from model.spec import MARKS, TAGS
 
 SPEECH, SOUND, MUSIC = "speech", "sound", "music"
 
@@ -44,6 +44,12 @@ class Task:
             return self
         tag = language if f"<|{language}|>" in TAGS else "unknown"
         return replace(self, audio=tag, text=tag if " transcribe " in self.tags else self.text)
+
+    @property
+    def opening(self) -> str:
+        """What the tags already say of the answer: that the first word begins at 0.00."""
+        last = f"<|{self.names[-1]}|>"
+        return last if last in MARKS else ""
 
     @property
     def names(self) -> list[str]:
@@ -146,7 +152,7 @@ _ROWS = (
         "named_entity_recognition",
         "Which names, places and organisations are mentioned?",
         label="entities",
-        metric="F1",
+        metric="F1 of entities",
     ),
     _asked("keyword", SPEECH, "Which command word is said?"),
     _told("intent", SPEECH, "speech_understanding scenario action", "What does the speaker want?"),
@@ -156,7 +162,7 @@ _ROWS = (
         "speech_understanding entities",
         "Which details does the request hold?",
         label="entities",
-        metric="F1",
+        metric="F1 of entities",
     ),
     # Sound
     Task(
@@ -195,7 +201,7 @@ _ROWS = (
         tags="startofanalysis {audio} keyword {text} timestamps audio_grounding",
         asks="What can be heard, and when?",
         label="timed words",
-        metric="F1",
+        metric="F1 of events",
         **_ANY,
     ),
     _asked("question", SOUND, "What can be heard?", published=True),

@@ -3,23 +3,23 @@ where it stopped."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from model import audio
 from model.engine import Engine
 from model.errors import DoesNotFit, Unplayable
-from model.evaluation.manifest import BadManifest, Item, Sound
-from model.evaluation.metrics import METRICS, Metric, Pair
+from model.evaluation.benchmarks import MAX_TOKENS, Benchmark, Figure, judged
+from model.evaluation.captions import NoCounter
+from model.evaluation.manifest import Item, Sound
+from model.evaluation.metrics import METRICS
+from model.evaluation.pair import Pair
 from model.messages import Clip, Message, Sampling
-from model.tasks import TASKS, Task
+from model.tasks import Task
 
-# names of tasks in manifests that are other words for a row of model/tasks.py
-ALSO = {name: "transcribe" for name in ("asr", "command", "word", "digit", "letter", "syllable")}
-ALSO |= {name: "event" for name in ("sound_event", "animal", "drum", "game_creature")}
-ALSO |= {"vocal": "vocal sound", "word_translation": "translate"}
-MAX_TOKENS = 256  # as in the published evaluation
 ALL_SPEECH = "all speech"
+_SPOKEN = Figure("word error rate")
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,13 @@ class Summary:
     low: float  # the 95 % interval
     high: float
     items: int
+    published: float | None = None  # Qwen-Audio's, where it is a benchmark
+    other: float | None = None  # the best other's
 
 
 def row_of(task: str) -> Task:
-    """The row for a task of a manifest. Raises BadManifest for a task, or a metric, not known."""
-    row = TASKS.get(ALSO.get(task, task))
-    if row is None or row.metric not in METRICS:
-        known = ", ".join([*ALSO, *(name for name, r in TASKS.items() if r.metric in METRICS)])
-        raise BadManifest(f"There is no way to score the task {task!r}. Known are: {known}.")
-    return row
+    """The row of model/tasks.py for a task of a manifest. Raises BadManifest."""
+    return judged(task).row
 
 
 def run(
@@ -58,7 +56,7 @@ def run(
     does not fit, counts as all wrong, and its line says why.
     """
     for task in {item.task for item in items}:
-        row_of(task)
+        judged(task)
     done = _read(written)
     todo = sorted((item for item in items if item.key not in done), key=alike)
     with written.open("a", encoding="utf-8") as file:
@@ -110,9 +108,13 @@ def _batches(items: Sequence[Item], size: int) -> Iterator[slice]:
 class _Talk:
     """The conversation about one item: what is still to be asked, and what was answered."""
 
-    def __init__(self, item: Item, task: Task):
+    def __init__(self, item: Item, benchmark: Benchmark, chats: bool):
         self.item, self.answer, self.why = item, "", ""
-        self.questions = [*item.before, item.question or task.asks]
+        self.questions = [*item.before, item.question or benchmark.row.asks]
+        if chats:
+            self.questions[-1] += benchmark.chat
+        else:
+            del self.questions[:-1]
         self.messages: list[Message] = []
 
     def ask(self) -> bool:
@@ -152,38 +154,44 @@ def clip_of(sound: Sound) -> Clip:
 def _ask(engine: Engine, items: Sequence[Item]) -> list[dict]:
     """Items of one task, side by side, each with its earlier questions first. A model that does
     not chat is given the task's tags, and of a conversation the last question alone."""
-    task = row_of(items[0].task)
-    talks = [_Talk(item, task) for item in items]
-    tags = None
-    if not engine.about.chats:
-        tags = task.spoken_in(items[0].language) if items[0].language else task
-        for talk in talks:
-            del talk.questions[:-1]
+    benchmark, chats = judged(items[0].task), engine.about.chats
+    talks = [_Talk(item, benchmark, chats) for item in items]
+    how = {"max_tokens": MAX_TOKENS}
+    if not chats:
+        language = items[0].language
+        tags = benchmark.row.spoken_in(language) if language else benchmark.row
+        how = {"max_tokens": benchmark.max_tokens, "tags": tags}
     while asked := [talk for talk in talks if talk.ask()]:
         try:
-            said = answers(engine, [talk.messages for talk in asked], tags)
+            said = answers(engine, [talk.messages for talk in asked], **how)
         except DoesNotFit:  # one of them: each alone then
-            said = [_answer_or_why(engine, talk, tags) for talk in asked]
+            said = [_answer_or_why(engine, talk, how) for talk in asked]
         for talk, answer in zip(asked, said, strict=True):
             talk.answer = answer
     return [talk.row() for talk in talks]
 
 
 def answers(
-    engine: Engine, talks: Sequence[Sequence[Message]], tags: Task | None = None
+    engine: Engine,
+    talks: Sequence[Sequence[Message]],
+    *,
+    max_tokens: int = MAX_TOKENS,
+    tags: Task | None = None,
 ) -> list[str]:
     """To each conversation, the likeliest words: at once where the engine can, or one by one."""
     if len(talks) > 1 and hasattr(engine, "reply_all"):
-        return engine.reply_all(talks, MAX_TOKENS, task=tags)
-    sampling = Sampling(max_tokens=MAX_TOKENS, temperature=0)
-    return [
-        "".join(piece.text for piece in engine.reply(talk, sampling, task=tags)) for talk in talks
-    ]
+        found = engine.reply_all(talks, max_tokens, task=tags)
+    else:
+        sampling = Sampling(max_tokens=max_tokens, temperature=0)
+        streams = (engine.reply(talk, sampling, task=tags) for talk in talks)
+        found = ["".join(piece.text for piece in stream) for stream in streams]
+    opening = tags.opening if tags else ""
+    return [opening + text for text in found]
 
 
-def _answer_or_why(engine: Engine, talk: _Talk, tags: Task | None) -> str:
+def _answer_or_why(engine: Engine, talk: _Talk, how: dict) -> str:
     try:
-        return answers(engine, [talk.messages], tags)[0]
+        return answers(engine, [talk.messages], **how)[0]
     except DoesNotFit as error:
         talk.fail(error)
         return ""
@@ -193,31 +201,56 @@ def _answer_or_why(engine: Engine, talk: _Talk, tags: Task | None) -> str:
 
 
 def summaries(rows: Sequence[dict]) -> list[Summary]:
-    """One for each task, in the order of their names, and one for all speech together."""
-    groups: dict[str, list[dict]] = {}
-    for row in rows:
-        groups.setdefault(row["task"], []).append(row)
-    found = [_sum_up(task, groups[task]) for task in sorted(groups)]
-    spoken = [row for row in rows if row_of(row["task"]).metric == "word error rate"]
+    """One for each figure of each task, in the order of their names, and one for all speech that
+    is written down together. Figures whose counter is not here are left out: see `missing`."""
+    found = []
+    for task, some in _grouped(rows).items():
+        for figure in judged(task).figures:
+            with suppress(NoCounter):
+                found.append(_sum_up(task, figure, some))
+    spoken = [row for row in rows if judged(row["task"]).figures == (_SPOKEN,)]
     if len({row["task"] for row in spoken}) > 1:
-        found.append(_sum_up(ALL_SPEECH, spoken))
+        found.append(_sum_up(ALL_SPEECH, _SPOKEN, spoken))
     return found
 
 
-def _sum_up(task: str, rows: Sequence[dict]) -> Summary:
-    metric: Metric = METRICS[row_of(rows[0]["task"]).metric]
-    pairs = [_pair(row) for row in rows]
-    low, high = metric.interval(pairs)
-    return Summary(task, metric.name, metric.better, metric.of(pairs), low, high, len(rows))
+def missing(rows: Sequence[dict]) -> list[str]:
+    """A sentence for each figure that cannot be counted here, and what would help."""
+    found = {}
+    for task, some in _grouped(rows).items():
+        for figure in judged(task).figures:
+            try:
+                METRICS[figure.metric].of([_pair(some[0])])
+            except NoCounter as error:
+                found[f"{figure.metric} is not counted. {error}"] = None
+    return list(found)
+
+
+def _grouped(rows: Sequence[dict]) -> dict[str, list[dict]]:
+    groups: dict[str, list[dict]] = {}
+    for row in sorted(rows, key=lambda row: row["task"]):
+        groups.setdefault(row["task"], []).append(row)
+    return groups
+
+
+def _sum_up(task: str, figure: Figure, rows: Sequence[dict]) -> Summary:
+    metric = METRICS[figure.metric]
+    value, low, high = metric.judge([_pair(row) for row in rows])
+    published = (figure.published, figure.other)
+    return Summary(task, metric.name, metric.better, value, low, high, len(rows), *published)
 
 
 def worst(rows: Sequence[dict], n: int = 20) -> list[dict]:
     """The rows whose answers are furthest from what is true."""
-    return sorted(rows, key=lambda row: -_badness(row))[:n]
-
-
-def _badness(row: dict) -> float:
-    return METRICS[row_of(row["task"]).metric].badness(_pair(row))
+    bad: list[tuple[float, dict]] = []
+    for task, some in _grouped(rows).items():
+        for figure in judged(task).figures:
+            with suppress(NoCounter):
+                bad += zip(
+                    METRICS[figure.metric].badness(list(map(_pair, some))), some, strict=True
+                )
+                break
+    return [row for _, row in sorted(bad, key=lambda each: -each[0])[:n]]
 
 
 def _pair(row: dict) -> Pair:
@@ -232,16 +265,22 @@ def _pair(row: dict) -> Pair:
 
 def as_table(found: Sequence[Summary]) -> str:
     """For people."""
-    lines = [f"{'task':20} {'items':>6}  {'figure':>7}  95 % interval"]
+    compared = any(s.published is not None for s in found)
+    head = f"{'task':22} {'items':>6} {'figure':>9}  {'95 % interval':20}"
+    head += f" {'Qwen-Audio':>10} {'best other':>10}" if compared else ""
+    lines = [head.rstrip()]
     for s in found:
-        interval = f"{s.low:.1%} to {s.high:.1%}"
-        lines.append(
-            f"{s.task:20} {s.items:6}  {s.value:7.1%}  {interval:18}  {s.metric}, {s.better} is "
-            "better"
-        )
+        shown = METRICS[s.metric].shown
+        line = f"{s.task:22} {s.items:6} {shown(s.value):>9}  "
+        line += f"{shown(s.low) + ' to ' + shown(s.high):20}"
+        if compared:
+            others = ("" if at is None else shown(at) for at in (s.published, s.other))
+            line += "".join(f" {other:>10}" for other in others)
+        lines.append(f"{line}  {s.metric}, {s.better} is better")
     return "\n".join(lines)
 
 
 def as_json(model: str, found: Sequence[Summary]) -> str:
     """For programs: one line."""
-    return json.dumps({"model": model, "scores": [asdict(one) for one in found]})
+    scores = [{k: v for k, v in asdict(one).items() if v is not None} for one in found]
+    return json.dumps({"model": model, "scores": scores})

@@ -107,3 +107,20 @@ def test_rows_that_are_done_leave_the_memory():
     past.keep(torch.tensor([1, 3]))
     keys, _ = past.update(new[:2], new[:2], 0)
     assert torch.equal(keys[:, :, :4], kept) and keys.shape == (2, 2, 5, 8)
+
+
+def test_what_the_gpu_cannot_hold_at_once_is_asked_in_halves(monkeypatch):
+    engine, sizes = tiny_engine(), []
+    group = [[Message("user", (noise(1), f"what is {thing}?"))] for thing in "abcd"]
+    expected = engine.reply_all(group, 8)
+    whole = batch.answers
+
+    def small(model, prompts, *more):
+        sizes.append(len(prompts))
+        if len(prompts) > 1:
+            raise torch.OutOfMemoryError
+        return whole(model, prompts, *more)
+
+    monkeypatch.setattr(batch, "answers", small)
+    assert engine.reply_all(group, 8) == expected
+    assert sizes == [4, 2, 1, 1, 2, 1, 1]

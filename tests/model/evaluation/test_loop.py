@@ -1,4 +1,4 @@
-"""Counting what is right: by hand on one side, by the loop on the other."""
+"""Items asked and written down: cuts, follow-ups, many at once, interrupted, unreadable."""
 
 import json
 from dataclasses import replace
@@ -8,94 +8,9 @@ import pytest
 import launch
 from model.audio import cut, export
 from model.engine import Parrot
-from model.evaluation import loop, manifest, report
-from model.evaluation.metrics import METRICS, Pair
+from model.evaluation import loop, manifest
 from model.messages import Piece
 from tests.model.conftest import noise, tiny_engine
-
-
-def figure(metric, *pairs):
-    return METRICS[metric].of([Pair(true, answer) for true, answer in pairs])
-
-
-@pytest.mark.parametrize(
-    "true, answer, errors, words",
-    [
-        ("Thank you.", "thank you", 0, 2),
-        ("the cat sat", "the cat sat down", 1, 3),
-        ("the cat sat", "a cat", 2, 3),
-        ("the cat sat", "", 3, 3),
-        ("I'm here", "i am here!", 0, 3),
-        ("<|0.00|>hello<|0.40|>", "hello", 0, 1),
-    ],
-)
-def test_word_errors_are_those_counted_by_hand(true, answer, errors, words):
-    assert METRICS["word error rate"].counts(Pair(true, answer)) == (errors, words)
-
-
-def test_characters_are_compared_without_spaces():
-    assert figure("character error rate", ("今天 天气好", "今天天汽好")) == pytest.approx(1 / 5)
-
-
-def test_a_label_counts_as_a_word_of_its_own():
-    assert figure("accuracy", ("dog", "It is a dog."), ("dog", "It is a hotdog.")) == 0.5
-
-
-def test_bleu_is_1_for_the_same_and_0_for_nothing_shared():
-    same = ("the cat sat on the mat", "the cat sat on the mat")
-    assert figure("BLEU", same) == pytest.approx(1)
-    assert figure("BLEU", ("the cat sat on the mat", "dogs bark")) == 0
-
-
-def test_mean_average_precision_weighs_classes_alike():
-    pairs = [("bright, fast", "bright"), ("dark", "dark"), ("bright", "bright, dark")]
-    # bright: always found, 1; dark: one of two said, 1/2; fast: never said, its share, 1/3
-    assert figure("mean average precision", *pairs) == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
-
-
-def test_sounds_with_times_must_overlap_by_half():
-    true = "<|1.00|>dog<|2.00|>"
-    assert figure("F1", (true, "<|1.20|>dog<|2.00|>")) == 1
-    assert figure("F1", (true, "<|1.80|>dog<|3.00|>")) == 0
-    assert figure("F1", (true, "<|1.00|>cat<|2.00|>")) == 0
-
-
-def test_the_average_shift_is_over_the_edges_of_words_that_were_found():
-    true = "<|0.00|>one<|0.50|>two<|1.00|>"
-    said = "<|0.10|>one<|0.50|>three<|1.00|>"
-    assert figure("average shift", (true, said)) == pytest.approx(0.05)
-
-
-def test_a_note_is_right_with_pitch_and_instrument():
-    note = "<|pitch|><|midi_pitch_60|>organ"
-    other = "<|pitch|><|midi_pitch_61|>organ"
-    assert figure("note accuracy", (note, note), (note, other)) == 0.5
-
-
-def test_the_rate_weighs_items_by_their_words_and_lies_in_its_interval():
-    pairs = [Pair("a b c d", "a b c"), Pair("e", "e"), Pair("f g", "x y")] * 20
-    metric = METRICS["word error rate"]
-    low, high = metric.interval(pairs)
-    assert metric.of(pairs) == 3 / 7
-    assert low < 3 / 7 < high
-    assert metric.interval([Pair("a", "a")] * 9) == (0, 0)
-
-
-def test_where_all_labels_are_known_no_other_may_be_named():
-    def right(true, answer):
-        return METRICS["accuracy"].counts(Pair(true, answer, choices=("man", "woman")))[0]
-
-    assert right("A man.", "It is a man.") == 1
-    assert right("A man.", "It is a man or a woman.") == 0
-    assert right("A man.", "A woman.") == 0
-    assert right("A man.", "I can't hear that in the recording.") == 0
-
-
-def test_languages_without_spaces_count_characters_and_others_their_own_words():
-    metric = METRICS["word error rate"]
-    assert metric.counts(Pair("今天天气好", "今天天汽好", language="zh")) == (1, 5)
-    # English rules would make "mr" out of neither, but "one" out of "un"
-    assert metric.counts(Pair("C'est l'été !", "c est l été", language="fr")) == (0, 4)
 
 
 @pytest.fixture
@@ -213,7 +128,8 @@ def test_questions_about_one_recording_are_told_apart(tmp_path):
     assert len({item.key for item in items}) == len(items)
 
 
-def test_asking_many_at_once_changes_no_answer(tmp_path):
+def test_asking_many_at_once_changes_no_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "MAX_TOKENS", 16)
     engine, lines = tiny_engine(), []
     for number in range(7):
         export(noise(0.5 + 0.4 * number, seed=number), tmp_path / f"{number}.wav")
@@ -229,7 +145,8 @@ def test_asking_many_at_once_changes_no_answer(tmp_path):
     assert len({row["answer"] for row in one}) > 4
 
 
-def test_a_question_that_does_not_fit_fails_alone(tmp_path):
+def test_a_question_that_does_not_fit_fails_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "MAX_TOKENS", 4)
     export(noise(1), tmp_path / "x.wav")
     line = {"audio": "x.wav", "text": "x", "task": "event"}
     items = items_of(tmp_path, line, line | {"question": "long " * 2000})
@@ -287,23 +204,6 @@ def test_a_task_that_cannot_be_scored_is_refused_before_anything_is_asked(sample
     sample.write_text('{"audio": "0.wav", "text": "x", "task": "taste"}')
     with pytest.raises(manifest.BadManifest, match="'taste'. Known are: asr"):
         loop.run(Knowing(), manifest.read(sample), tmp_path / "answers.jsonl")
-
-
-def test_the_report_holds_figures_confusions_and_the_worst_with_their_sound(tmp_path):
-    told = [("dog", "dog"), ("cat", "<b>dog</b>"), ("cat", "<b>dog</b>")]
-    export(noise(1), tmp_path / "x.wav")
-    items, rows = [], []
-    for number, (true, answer) in enumerate(told):
-        line = {"audio": f"x{number}.wav", "text": true, "task": "event"}
-        sound = manifest.Sound(tmp_path / "x.wav")
-        items.append(manifest.Item(sounds=(sound,), text=true, task="event", told=line))
-        row = {"key": items[-1].key, "task": "event", "true": true, "answer": answer}
-        rows.append(row | {"audio": line["audio"], "unplayable": ""})
-    report.write(tmp_path / "r.html", "a <model>", loop.summaries(rows), rows, items)
-    page = (tmp_path / "r.html").read_text()
-    assert "33.3%" in page and page.count("<audio") == 3
-    assert '<td>cat</td><td>&lt;b&gt;dog&lt;/b&gt;</td><td class="n">2</td>' in page
-    assert "<b>" not in page and "<model>" not in page and "http" not in page
 
 
 def test_the_command_prints_a_table_and_one_line_of_json(sample, tmp_path, capsys):
