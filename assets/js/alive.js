@@ -5,11 +5,12 @@ import { $ } from "./dom.js";
 const EVERY = 3000; // ms
 const PATIENCE = 5000; // ms for an answer: a busy machine is not a dead one
 
-let process = "", changed = 0, timer, listener;
+let process = "", changed = 0, timer, listener, isBusy;
 
-/** `listener()` is called when another tab or process has written, or the network is back. */
-export function start(elsewhere) {
-  listener = elsewhere;
+/** `listener()` is called when another tab or process has written, or the network is back. While
+ * `busy()`, the page holds what would be lost with it. */
+export function start(elsewhere, busy) {
+  [listener, isBusy] = [elsewhere, busy];
   addEventListener("online", ask);
   addEventListener("offline", ask);
   document.addEventListener("visibilitychange", () => document.hidden || ask());
@@ -37,7 +38,7 @@ async function look() {
     return;
   }
   // Gradio's session ended with the process that gave this page; the draft is kept
-  if (process && now.process !== process) return location.reload();
+  if (process && now.process !== process) return isBusy() || location.reload();
   const wasAway = !$("#offline").hidden;
   $("#offline").hidden = true;
   const isNews = wasAway || (changed && now.changed !== changed);

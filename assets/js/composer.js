@@ -1,31 +1,46 @@
-// The composer: words and clips on their way. Recording, attaching, sending, stopping.
+// The composer: words and recordings on their way. Recording, attaching, sending, stopping.
 
-import { $, clock, made, settled } from "./dom.js";
+import { $, clock, settled } from "./dom.js";
+import * as attached from "./attached.js";
 import * as drafts from "./drafts.js";
 import { language, t } from "./i18n.js";
 import { told, trouble } from "./notice.js";
-import { figure } from "./player.js";
 import { record } from "./recorder.js";
-import { call, post } from "./server.js";
+import { call } from "./server.js";
 import { current, followAgain, isWriting, onShown, open } from "./view.js";
 
 const LONGEST = 60 * 60; // seconds of one recording: the browser holds it in memory
 const TALLEST = 220; // px of the field, before it scrolls
 
-let form, text, attached;
+let form, text;
+let here = ""; // the conversation that the draft is for
+let edits = 0; // the earlier question that it will replace …
+let aside = null; // … and what was being written before that
+let sentTo = null; // a conversation that has just begun: what is typed meanwhile is for it
 let finish = null; // ends the recording that is going on
 let isSending = false;
+const listeners = [];
 
-const items = () => [...attached.children];
-const clips = () => items().filter(item => item.dataset.digest).map(item => ({ ...item.dataset }));
-const keep = settled(200, () => drafts.keep({ text: text.value, clips: clips() }));
+/** `listener()` when what will be sent has changed. */
+export const onChanged = listener => listeners.push(listener);
+
+/** What will be sent: { text, clips, edits }. */
+export const draft = () => ({ text: text.value, clips: attached.clips(), edits });
+
+const keepNow = () => drafts.keep(here, { ...draft(), aside });
+const keep = settled(200, keepNow);
 
 export const isRecording = () => !!finish;
+/** Whether something would be lost if the page went now. */
+export const isBusy = () => isRecording() || attached.isUnsent();
 export const focus = () => text.focus();
 
-/** Puts words into the field, in place of what is there. */
+/** Puts words into the field: after what the person wrote, in place of what was put there. */
+let filled = "";
 export function fill(words) {
-  text.value = words;
+  const own = text.value.trim();
+  text.value = own && own !== filled ? `${own}\n${words}` : words;
+  filled = words;
   update();
   focus();
 }
@@ -33,33 +48,35 @@ export function fill(words) {
 /** Takes everything out. */
 export function clear() {
   text.value = "";
-  attached.replaceChildren();
+  edits = 0;
+  attached.clear();
   update();
 }
 
-/** Puts a stored clip beside the words: { digest, name, seconds }. */
-export function attachClip(clip, item = attached.appendChild(made("<li></li>"))) {
-  const remove = made('<button type="button" class="remove"></button>');
-  remove.setAttribute("aria-label", t("composer.remove", { name: clip.name }));
-  remove.onclick = () => (item.remove(), update(), focus());
-  item.className = "";
-  Object.assign(item.dataset, { digest: clip.digest, name: clip.name, seconds: clip.seconds });
-  item.replaceChildren(figure(clip), remove);
+export const attachClip = clip => attached.add(clip);
+export const attach = (blob, name) => attached.attach(blob, name);
+
+/** Takes an earlier question into the composer: { conversation, turn }. */
+export async function edit(about) {
+  const { text: words, clips } = await call("content", about);
+  if (!edits) aside = draft();
+  put({ text: words, clips, edits: about.turn });
+  focus();
+}
+
+function put(kept) {
+  clear();
+  text.value = kept.text;
+  edits = kept.edits || 0;
+  kept.clips.forEach(attachClip);
   update();
 }
 
-/** Sends a file to the store, and attaches it as it is kept there. */
-export async function attach(blob, name) {
-  const item = attached.appendChild(made('<li class="loading"></li>'));
-  item.textContent = t("composer.reading", { name });
-  update();
-  try {
-    attachClip(await post(`earshot/clips?name=${encodeURIComponent(name)}`, blob), item);
-  } catch (error) {
-    item.remove();
-    trouble(error.message);
-  }
-  update();
+/** Back to what was being written before an earlier question was edited. */
+function endEditing() {
+  put(aside || { text: "", clips: [] });
+  aside = null;
+  keepNow();
 }
 
 export async function toggleRecording() {
@@ -69,7 +86,7 @@ export async function toggleRecording() {
     finish = null;
     update();
     const time = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
-    return attach(await ended(), t("composer.recording", { time }));
+    return attached.attach(await ended(), t("composer.recording", { time }), { isRecorded: true });
   }
   button.disabled = true;
   try {
@@ -86,14 +103,14 @@ export async function toggleRecording() {
 
 export async function send() {
   if (finish) await toggleRecording();
-  if (isSending || isWriting() || items().some(item => item.className === "loading")) return;
-  if (!clips().length && !text.value.trim()) return focus();
+  if (isSending || isWriting() || attached.isUnsent()) return;
+  if (!attached.clips().length && !text.value.trim()) return focus();
   isSending = true;
   update();
   try {
-    const said = { conversation: current(), text: text.value, clips: clips() };
-    const { conversation } = await call("ask", said);
-    clear();
+    const { conversation } = await call("ask", { conversation: here, ...draft() });
+    endEditing();
+    if (conversation !== here) sentTo = conversation;
     followAgain();
     open(conversation);
   } finally {
@@ -111,25 +128,40 @@ function update() {
   $(".recorded", form).hidden = $(".level", form).hidden = !finish;
   $(".stop", form).hidden = !writing;
   $(".send", form).hidden = writing;
-  const isEmpty = !text.value.trim() && !items().length && !finish;
-  $(".send", form).disabled = isEmpty || isSending || !!$(".loading", attached);
+  $(".editing", form).hidden = !edits;
+  const isEmpty = !text.value.trim() && attached.isEmpty() && !finish;
+  $(".send", form).disabled = isEmpty || isSending || attached.isUnsent();
   text.style.height = "auto";
   text.style.height = `${Math.min(text.scrollHeight, TALLEST)}px`;
   document.body.style.setProperty("--composer", `${form.parentElement.offsetHeight}px`);
   keep();
+  listeners.forEach(listener => listener());
 }
 
 function restore() {
-  const draft = drafts.kept();
-  clear();
-  text.value = draft.text;
-  draft.clips.forEach(clip => attachClip(clip));
+  const kept = drafts.kept(here);
+  put(kept);
+  aside = kept.aside || null;
+}
+
+/** Each conversation has its own draft. */
+function moved() {
+  if (current() !== here) {
+    const isBegun = current() === sentTo;
+    if (isBegun) drafts.keep(here, { text: "", clips: [] });
+    else keepNow();
+    here = current();
+    if (!isBegun) restore();
+    sentTo = null;
+  }
   update();
 }
 
 export function start(element) {
   form = $("form", element);
-  [text, attached] = [$("textarea", form), $(".attached", form)];
+  text = $("textarea", form);
+  here = current();
+  attached.start($(".attached", form), update);
   const files = $("input[type=file]", form);
   form.onsubmit = event => (event.preventDefault(), told(send));
   text.oninput = update;
@@ -141,11 +173,14 @@ export function start(element) {
   $(".record", form).onclick = () => told(toggleRecording);
   $(".attach", form).onclick = () => files.click();
   $(".stop", form).onclick = () => told(stop);
+  $(".editing button", form).onclick = () => (endEditing(), focus());
   files.onchange = () => {
     trouble("");
     for (const file of files.files) attach(file, file.name);
     files.value = "";
   };
-  onShown(update);
+  addEventListener("beforeunload", event => isBusy() && event.preventDefault());
+  addEventListener("pagehide", keepNow);
+  onShown(moved);
   restore();
 }

@@ -1,20 +1,23 @@
-// What is not sent yet outlives a reload: kept by the browser, for this tab.
+// What is not sent yet outlives a reload and a look elsewhere: kept by the browser, for each
+// conversation.
 
-const KEY = "earshot-draft";
+const PREFIX = "earshot-draft:";
+const NOTHING = { text: "", clips: [] };
 
-/** { text, clips: [{ digest, name, seconds }] } */
-export function keep(draft) {
+/** { text, clips: [{ digest, name, seconds }], edits } */
+export function keep(conversation, draft) {
   try {
-    sessionStorage.setItem(KEY, JSON.stringify(draft));
+    if (draft.text || draft.clips.length) localStorage.setItem(PREFIX + conversation, JSON.stringify(draft));
+    else localStorage.removeItem(PREFIX + conversation);
   } catch {
     // storage is full or forbidden: the draft lives as long as the page
   }
 }
 
-export function kept() {
+export function kept(conversation) {
   try {
-    return JSON.parse(sessionStorage.getItem(KEY)) || { text: "", clips: [] };
+    return { ...NOTHING, ...JSON.parse(localStorage.getItem(PREFIX + conversation)) };
   } catch {
-    return { text: "", clips: [] };
+    return NOTHING;
   }
 }

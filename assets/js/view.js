@@ -2,6 +2,7 @@
 // finds it again.
 
 import { $ } from "./dom.js";
+import { told } from "./notice.js";
 
 const NEAR = 80; // px from the end: still following
 const FLASH = 2000; // ms that a turn one has jumped to is marked
@@ -9,6 +10,7 @@ const FLASH = 2000; // ms that a turn one has jumped to is marked
 let look = () => {};
 let follow = true;
 let wanted = ""; // a turn to go to once it is shown
+let missing = async () => false;
 const listeners = [];
 
 export const current = () => new URLSearchParams(location.search).get("c") || "";
@@ -23,9 +25,14 @@ export const onShown = listener => listeners.push(listener);
 export function open(id, { push = true, turn = "" } = {}) {
   if (push && id !== current()) history.pushState(null, "", id ? `?c=${id}` : location.pathname);
   wanted = turn;
-  if (turn && $(`[data-turn="${turn}"]`) && $("#shown [data-conversation]").dataset.conversation === id) jump();
-  look({ conversation: id });
+  if (turn && isShown(id)) told(jump);
+  look({ conversation: id, since: isShown(id) ? Number($("#shown article")?.dataset.turn || 0) : 0 });
 }
+
+const isShown = id => $("#shown [data-conversation]")?.dataset.conversation === id;
+
+/** `find(turn)` brings a turn that is not shown; whether it did. */
+export const onMissing = find => (missing = find);
 
 /** The same again: something may have happened elsewhere. */
 export const refresh = () => open(current(), { push: false, turn: wanted });
@@ -33,10 +40,11 @@ export const refresh = () => open(current(), { push: false, turn: wanted });
 /** Stay at the end from now on. */
 export const followAgain = () => (follow = true);
 
-function jump() {
-  const turn = $(`[data-turn="${wanted}"]`);
-  if (!turn) return;
+async function jump() {
+  const sought = wanted, place = () => $(`article[data-turn="${sought}"]`);
   wanted = "";
+  if (!place() && !(await missing(Number(sought)))) return place() || (wanted = sought);
+  const turn = place();
   follow = false;
   turn.scrollIntoView({ block: "center" });
   turn.classList.add("found");
@@ -55,7 +63,7 @@ export function start(trigger) {
     if (moved) follow = true;
     [shown, wasWriting] = [conversation, isWriting()];
     listeners.forEach(listener => listener({ conversation, moved, ended }));
-    if (wanted) jump();
+    if (wanted && isShown(current())) told(jump);
     if (follow) scrollTo(0, document.documentElement.scrollHeight);
   });
   const what = { childList: true, subtree: true, characterData: true, attributes: true };

@@ -1,0 +1,61 @@
+// How much the model can still take in: a quiet ring in the bar, details when it is pressed.
+
+import { $, made, settled } from "./dom.js";
+import { draft, onChanged } from "./composer.js";
+import { language, t, translate } from "./i18n.js";
+import { call } from "./server.js";
+import { current, onShown } from "./view.js";
+
+const QUIET = 600; // ms after the last change
+const FULL = 0.9; // from here on it is no longer quiet
+
+let button, sheet, asked = 0, latest = "";
+
+const number = value => value.toLocaleString(language);
+
+async function look() {
+  const mine = ++asked, about = { conversation: current(), ...draft() };
+  const same = JSON.stringify([about, $("#newest article")?.dataset]);
+  if (same === latest) return;
+  const room = await call("room", about).catch(() => null); // what is wrong is said when it is sent
+  if (mine !== asked || !room) return;
+  latest = same;
+  show(room);
+}
+
+function show({ used, context, clips, unheard }) {
+  const share = Math.min(1, used / context), isFull = share > FULL || unheard.length > 0;
+  const percent = share.toLocaleString(language, { style: "percent" });
+  button.hidden = !used;
+  button.classList.toggle("full", isFull);
+  button.style.setProperty("--share", `${100 * share}%`);
+  $("span", button).textContent = isFull ? percent : "";
+  button.title = t("room.label", { percent });
+  button.setAttribute("aria-label", button.title);
+  $(".used", sheet).textContent = t("room.used", { used: number(used), context: number(context) });
+  $(".heard", sheet).textContent = unheard.length ? t("room.unheard", { stretches: unheard.join(t("and")) }) : t("room.heard");
+  $(".heard", sheet).classList.toggle("full", unheard.length > 0);
+  $("ul", sheet).replaceChildren(...clips.map(row));
+}
+
+function row({ name, cost, is_new }) {
+  const one = made('<li><span dir="auto"></span><small></small><b></b></li>');
+  $("span", one).textContent = name;
+  $("small", one).textContent = is_new ? t("room.new") : "";
+  $("b", one).textContent = cost === null ? "" : number(cost);
+  return one;
+}
+
+export function start() {
+  button = $("#bar .room");
+  sheet = translate(made(`<dialog id="room" aria-labelledby="room-title"><form method="dialog">
+    <header><h2 id="room-title" data-t="room.title"></h2><button class="close" data-t-aria-label="close"></button></header>
+    <p class="used"></p><ul></ul><p class="heard"></p></form></dialog>`));
+  document.body.append(sheet);
+  sheet.addEventListener("click", event => event.target === sheet && sheet.close());
+  button.onclick = () => sheet.showModal();
+  const soon = settled(QUIET, look);
+  onChanged(soon);
+  onShown(({ moved, ended }) => (moved || ended) && soon());
+  soon();
+}
