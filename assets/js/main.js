@@ -1,33 +1,49 @@
 // The page comes to life: every part is started once, when Gradio has put the page together.
 
 import * as alive from "./alive.js";
+import * as aloud from "./aloud.js";
 import * as announce from "./announce.js";
 import * as composer from "./composer.js";
 import { $ } from "./dom.js";
 import * as dropping from "./dropping.js";
+import * as earlier from "./earlier.js";
 import * as examples from "./examples.js";
 import { translate } from "./i18n.js";
 import * as keys from "./keys.js";
+import * as marks from "./marks.js";
 import { told } from "./notice.js";
 import * as player from "./player.js";
+import * as room from "./room.js";
 import { connect } from "./server.js";
 import * as settings from "./settings.js";
 import * as shelf from "./shelf.js";
+import * as spectrum from "./spectrum.js";
+import * as tasks from "./tasks.js";
+import * as turns from "./turns.js";
 import * as view from "./view.js";
+import * as wave from "./wave.js";
 
 export function start(element, server, look) {
   translate(document);
   connect(server, alive.ask);
   view.start(look);
   composer.start(element);
+  tasks.start();
+  wave.start();
   player.start();
+  spectrum.start();
+  marks.start();
+  turns.start();
+  earlier.start();
+  aloud.start();
+  room.start();
   shelf.start();
   settings.start();
   keys.start();
   dropping.start();
   examples.start();
   announce.start();
-  alive.start(() => (view.refresh(), told(shelf.refresh)));
+  alive.start(() => (view.refresh(), told(shelf.refresh)), composer.isBusy);
   view.onShown(() => {
     $("#bar .title").textContent = view.title();
     document.title = view.title() ? `${view.title()} · Earshot` : "Earshot";

@@ -18,7 +18,7 @@ function checked(done) {
 
 const silence = () => {
   told();
-  return new Error(t("trouble.silent"));
+  return Object.assign(new Error(t("trouble.silent")), { isSilence: true });
 };
 
 /** One of the page's commands (app/events.py), with one value. */
