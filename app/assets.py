@@ -5,12 +5,15 @@ are of the same version as itself. Only what is listed here is given.
 """
 
 import json
+import re
 from hashlib import blake2b
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from app import i18n
 
 FOLDER = Path(__file__).parent.parent / "assets"
 TYPES = {
@@ -87,7 +90,24 @@ async def manifest(request: Request) -> Response:
     return Response(body, media_type="application/manifest+json")
 
 
+async def worker(request: Request) -> Response:
+    """The script that shows a sentence where the page would be, while Earshot is not running."""
+    headers = {"service-worker-allowed": "/", "cache-control": "no-cache"}
+    return Response(text("worker.js"), media_type="text/javascript", headers=headers)
+
+
+async def offline(request: Request) -> Response:
+    """That sentence, in the person's language."""
+    language = i18n.of(request)
+    told = {"logo": text("logo.svg"), "code": language.code}
+    told |= {name: language.say(f"offline.{name}") for name in ("title", "how")}
+    filled = re.sub(r"\{(\w+)\}", lambda name: told[name[1]], text("offline.html"))
+    return Response(filled, media_type="text/html", headers={"cache-control": "no-store"})
+
+
 ROUTES = [
+    Route("/earshot/worker.js", worker),
+    Route("/earshot/offline", offline),
     Route("/earshot/assets/{version}/{name:path}", give),
     Route("/manifest.json", manifest),
 ]

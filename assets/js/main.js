@@ -8,7 +8,7 @@ import { $ } from "./dom.js";
 import * as dropping from "./dropping.js";
 import * as earlier from "./earlier.js";
 import * as examples from "./examples.js";
-import { translate } from "./i18n.js";
+import { language, translate } from "./i18n.js";
 import * as keys from "./keys.js";
 import * as marks from "./marks.js";
 import { told } from "./notice.js";
@@ -24,6 +24,7 @@ import * as view from "./view.js";
 import * as wave from "./wave.js";
 
 export function start(element, server, look) {
+  document.documentElement.lang = language; // Gradio has put its own there
   translate(document);
   connect(server, alive.ask);
   view.start(look);
@@ -48,5 +49,6 @@ export function start(element, server, look) {
     $("#bar .title").textContent = view.title();
     document.title = view.title() ? `${view.title()} · Earshot` : "Earshot";
   });
+  navigator.serviceWorker?.register("earshot/worker.js", { scope: "./" }).catch(() => {}); // it is a comfort only
   if (matchMedia("(hover: hover)").matches) composer.focus();
 }

@@ -23,12 +23,8 @@ const silence = () => {
 
 /** One of the page's commands (app/events.py), with one value. */
 export async function call(name, value = null) {
-  let done;
-  try {
-    done = await functions[name](value);
-  } catch {
-    throw silence();
-  }
+  const done = await functions[name](value).catch(() => null);
+  if (!done) throw silence(); // Gradio gives nothing when nobody answers
   return checked(done);
 }
 

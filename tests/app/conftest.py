@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-SECONDS = 20_000  # ms: patience on a busy machine
+SECONDS = 30_000  # ms: patience on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,7 @@ def microphone(tmp_path_factory):
 @pytest.fixture(scope="module")
 def chromium(microphone):
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    playwright.expect.set_options(timeout=SECONDS)
     with playwright.sync_playwright() as driver:
         flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         flags += [

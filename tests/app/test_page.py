@@ -332,3 +332,10 @@ def test_the_page_goes_out_in_the_persons_language_and_look(headers, code, look)
     assert f'<html lang="{code}" dir="ltr"' in html
     assert (f'data-look="{look}"' in html) == bool(look)
     assert LANGUAGES[code].say("composer.send") in html
+
+
+def test_while_earshot_is_not_running_a_sentence_says_so(client):
+    worker = client.get("/earshot/worker.js")
+    assert worker.headers["service-worker-allowed"] == "/"
+    page = client.get("/earshot/offline", headers={"accept-language": "fr"}).text
+    assert 'lang="fr"' in page and "n’est pas lancé" in page and "<svg" in page
