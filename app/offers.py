@@ -13,19 +13,18 @@ OFFERED = (
 )
 
 
-def key(task: str) -> str:
-    """Of its name in assets/i18n; its question is there under the same key with .ask."""
-    return f"task.{task.replace(' ', '_')}"
-
-
 def offers(about: About, language: Language) -> list[dict[str, str]]:
     """Those that the engine was taught: domain, name, question."""
     return [
         {
             "domain": language.say(f"tasks.{TASKS[name].domain}"),
-            "label": language.say(f"{key(name)}"),
-            "ask": language.say(f"{key(name)}.ask"),
+            "label": language.say(f"task.{_key(name)}"),
+            "ask": language.say(f"task.{_key(name)}.ask"),
         }
         for name in OFFERED
         if name in about.tasks
     ]
+
+
+def _key(task: str) -> str:
+    return task.replace(" ", "_")

@@ -58,7 +58,8 @@ def turning(desk: Desk) -> list[Command]:
         """A turn's words and clips, to be copied, edited or marked."""
         turn = found(asked)
         clips = [{"digest": c.digest, "name": c.name, "seconds": c.seconds} for c in turn.clips]
-        return {"text": marks.plain(turn.text), "clips": clips, "note": turn.note}
+        text = turn.text if turn.role == "user" else marks.plain(turn.text)
+        return {"text": text, "clips": clips, "note": turn.note}
 
     def earlier(asked: dict, language: Language) -> dict:
         """The turns before one, as HTML: a page of them, or all down to one that is looked for.

@@ -32,10 +32,10 @@ async function load(one, at) {
     paint($("canvas", place), new Uint8Array(await answer.arrayBuffer()), number("rows"), number("columns"));
     const stretch = { start: clock(number("start")), end: clock(Math.round(number("end"))) };
     $("canvas", place).setAttribute("aria-label", t("clip.drawn", { label: one.dataset.name, ...stretch }));
-    point(one, $("audio", one).currentTime);
   } finally {
     delete place.dataset.loading;
   }
+  point(one, $("audio", one).currentTime);
 }
 
 // From the ground over green to the ink: in both looks the louder, the clearer.

@@ -34,7 +34,7 @@ export function trim(one, done) {
   $(".hear", place).onclick = () => playStretch(one, time(from), time(to));
   $(".cancel", place).onclick = () => close(one);
   $(".keep", place).onclick = () => told(async () => {
-    const name = t("trim.part", { name: clip.name, start: clock(time(from)), end: clock(Math.ceil(time(to))) });
+    const name = `${clip.name}, ${clock(time(from))}–${clock(Math.ceil(time(to)))}`;
     const about = new URLSearchParams({ start: time(from), end: time(to), name });
     const part = await post(`earshot/clips/${clip.digest}/part?${about}`);
     close(one);
