@@ -1,5 +1,5 @@
-"""The corpus of Earshot-mini, from nothing on a Debian machine: people's speech, synthesised
-speech, notes of sound fonts, and sounds of every kind.
+"""The corpus of Earshot-mini, from nothing on a Debian machine: people's speech, that of two
+adventure games, synthesised speech, notes of sound fonts, and sounds of every kind.
 
     python -m model.training.corpus MANIFESTS OUT [--processes 2]
     python -m model.training.corpus --small OUT
@@ -10,7 +10,7 @@ what may be done with it. What is there is not made again, and one seed makes on
 makes a minute of it with the programs that are there, and downloads nothing. OUT/sources, the
 unpacked packages (6 GB), can be removed when all is done.
 
-Needs the Debian packages espeak-ng, flite and fluidsynth, and py-nanotts from pip.
+Needs the Debian packages espeak-ng, flite and fluidsynth, and py-nanotts and hibari-tts from pip.
 """
 
 import argparse
@@ -22,11 +22,22 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from model.training import collected, instruments, manifests, recordings, sounds, synthesis
+from model.training import (
+    collected,
+    drascula,
+    games,
+    instruments,
+    manifests,
+    queen,
+    recordings,
+    sounds,
+    synthesis,
+)
 from model.training.packing import clips, is_there
 from model.training.sources import LICENCES, MissingTool, described, gather, held_out
 
-SENTENCES = 12_000  # in English, synthesised
+GAMES = {queen.PACKAGE: queen.lines, drascula.PACKAGE: drascula.lines}
+SENTENCES = 13_500  # in English, synthesised
 FOREIGN = 500, 900  # in another language: at least so many, and so many with what people say
 NOTES, TEST_NOTES = 9_000, 600
 SMALL = {"en": 8, "de": 4, "fr": 4, "ru": 4}  # sentences of a small corpus
@@ -41,7 +52,8 @@ def build(listed: Path, out: Path, processes: int = 2) -> dict[str, list[dict]]:
     synthesis.need_all()
     instruments.need_all()
     rows, sources = described(listed), out / "sources"
-    gather({synthesis.WORDNET, *collected.PACKAGES, *instruments.FONTS}, rows, listed, sources)
+    packages = {synthesis.WORDNET, *collected.PACKAGES, *instruments.FONTS, *GAMES}
+    gather(packages, rows, listed, sources)
     for package in collected.PACKAGES:
         collected.unpack(package, sources)
     parts = [*_speech(rows, sources, out), *_sounds(rows, sources, out), *_notes(sources, out)]
@@ -74,7 +86,9 @@ def build_small(out: Path) -> dict[str, list[dict]]:
 
 
 def _speech(rows: list[dict], sources: Path, out: Path) -> Iterator[Job]:
-    """People in every language with two sources, and synthesisers in the same languages."""
+    """People in every language with two sources, synthesisers in the same languages, and games."""
+    for package, read in GAMES.items():
+        yield games.part_of(package), partial(games.pack, package, read, sources, out)
     lines = {}
     for language in sorted(recordings.known_languages(rows)):
         chosen = recordings.chosen(rows, language)

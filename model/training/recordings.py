@@ -35,6 +35,9 @@ SOURCES, ENOUGH = 2, 20  # packages with that many clips each, for a language to
 MOST = 1200  # training clips of a language other than English, which is written down too
 TOLD = 0.5  # seconds a clip must last for its language or voice to be asked
 NAMELESS = {"letter", "syllable"}  # tasks of manifests: too little to tell a language by
+# Their texts are the names of the files, which tell what a line is for and not its words: "Boring!"
+# is spoken "This is frightfully dull". Neither to be learned nor to be tested with.
+UNWRITTEN = {"hedgewars-data"}
 log = logging.getLogger(__name__)
 _SECONDS = 0.2, 15  # shortest and longest clip
 
@@ -75,7 +78,7 @@ def chosen(rows: list[dict], language: str, most: int | None = MOST) -> list[dic
 def answers(row: dict, language: str) -> dict[str, str]:
     """What is true of a recording of speech, for each task that can be asked of it."""
     known = {}
-    if language == ENGLISH and words(row["text"]):
+    if language == ENGLISH and row["package"] not in UNWRITTEN and words(row["text"]):
         known["transcribe"] = sentence(row["text"])
     if row["duration"] >= TOLD:
         if row["task"] not in NAMELESS:

@@ -7,11 +7,13 @@ package has. Whatever has a split that begins with "test" is never learned from.
 """
 
 import gzip
+import io
 import json
 import shutil
 import subprocess
 import tarfile
 import tempfile
+import wave
 import zipfile
 from pathlib import Path
 
@@ -38,9 +40,13 @@ LICENCES = {  # of the sound of every source that may enter the corpus, by its c
     "brainparty-data": "GPL-3+ and CC-BY-SA-3.0",
     "bucklespring-data": "GPL-2+",
     "csoundqt-examples": "LGPL-2.1+ and GPL-3+",
+    "drascula": "freeware: may be changed, marked as such, and passed on with its readme, not sold"
+    " alone",
     "festvox-ru": "BSD-like",
     "fillets-ng-data-cs": "GPL-2+",
     "fillets-ng-data-nl": "GPL-2+",
+    "flight-of-the-amazon-queen": "freeware: may be changed, marked as such, and passed on with its"
+    " readme, not sold alone",
     "fluid-soundfont-gm": "MIT",
     "gamine-data": "GPL-2+ and GPL-3+",
     "gcompris-qt-data": "GPL-3+, CC-BY-3.0, CC0, Free Art and others, by the file",
@@ -72,6 +78,7 @@ LICENCES = {  # of the sound of every source that may enter the corpus, by its c
     # the voices of synthesisers: the licence of the engine
     "espeak-ng": "GPL-3+",
     "flite": "BSD-like",
+    "hibari-tts": "Apache-2.0",
     "pico": "Apache-2.0",
 }
 
@@ -103,9 +110,18 @@ def held_out(row: dict) -> bool:
     return row["split"].startswith("test")
 
 
-def pcm(file: Path) -> np.ndarray:
-    """Any sound file -> (n,) int16 at 16 kHz. Raises `Unplayable`, also below 0.1 s."""
+def pcm(file: Path | bytes) -> np.ndarray:
+    """A sound file or its bytes -> (n,) int16 at 16 kHz. Raises `Unplayable`, also below 0.1 s."""
     return decode(file).pcm()
+
+
+def wav(samples: np.ndarray, rate: int) -> bytes:
+    """Samples (n,), uint8 or int16, at `rate` Hz as the bytes of a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, samples.itemsize, rate, 0, "NONE", ""))
+        sound.writeframes(samples.tobytes())
+    return file.getvalue()
 
 
 def gather(packages: set[str], rows: list[dict], manifests: Path, sources: Path) -> None:

@@ -1,9 +1,10 @@
 """Sentences spoken by synthesisers: much English to write down, and every language that is asked
 about in the same voices, so that a language cannot be told by its speaker.
 
-Engines: flite (English), espeak-ng, and Pico (pip: py-nanotts), which reads five languages. What
-is said comes from WordNet's examples, the transcripts of the recordings to learn from, and the
-captions of the Tux Paint stamps, which stand in dozens of languages.
+Engines: flite (English), espeak-ng, Pico (pip: py-nanotts), which reads five languages, and Hibari
+(pip: hibari-tts), which reads English and has one voice in its package. What is said comes from
+WordNet's examples, the transcripts of the recordings to learn from, and the captions of the Tux
+Paint stamps, which stand in dozens of languages.
 """
 
 import importlib.util
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +24,7 @@ import numpy as np
 from model.spec import SAMPLE_RATE
 from model.training.packing import Pack
 from model.training.recordings import ENGLISH, LANGUAGES, NAMELESS, language_of
-from model.training.sources import LICENCES, MissingTool, held_out, pcm
+from model.training.sources import LICENCES, MissingTool, held_out, pcm, wav
 from model.training.texts import sentence, words
 
 PART = 1500  # sentences of one part
@@ -31,7 +33,10 @@ WORDNET = "wordnet-base"
 _SECONDS = 0.3, 12  # shortest and longest
 _LETTERS = 8, 120  # shortest and longest text in another language
 _PICO = {"de": "de-DE", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}
+_FROM_PIP = (("pico", "py_nanotts", "py-nanotts"), ("hibari-tts", "hibari", "hibari-tts"))
+_ENGLISH = {"flite": 45, "pico": 35, "espeak-ng": 20, "hibari-tts": 12}  # how often, each
 _VARIANTS = [f"+f{n}" for n in range(1, 6)] + [f"+m{n}" for n in (1, 2, 3, 4, 6, 7)]
+_HIBARI_RATE = 24_000  # Hz
 _GLOSS = "english gloss"  # how a manifest marks a text that is not what is said
 _PROMPTS = (  # what machines say on the telephone; {n} is a number below 100, {d} a digit
     "Press {d} to leave a message",
@@ -165,8 +170,9 @@ def missing_engines() -> dict[str, str]:
     """The engines that are missing on this machine, each with what installs it."""
     programs = [name for name in ("espeak-ng", "flite") if not shutil.which(name)]
     missing = {name: f"apt-get install {name}" for name in programs}
-    if not importlib.util.find_spec("py_nanotts"):
-        missing["pico"] = "pip install py-nanotts"
+    for name, module, package in _FROM_PIP:
+        if not importlib.util.find_spec(module):
+            missing[name] = f"pip install {package}"
     return missing
 
 
@@ -181,11 +187,9 @@ def need_all() -> None:
 
 def speak(text: str, language: str, draw: random.Random) -> Said:
     """A sentence in one of the voices of its language, by an engine that is there."""
-    weights = (
-        {"flite": 45, "pico": 35, "espeak-ng": 20} if language == ENGLISH else {"espeak-ng": 1}
-    )
+    weights = _ENGLISH if language == ENGLISH else {"espeak-ng": 1}
     if language in _PICO:
-        weights["pico"] = 1
+        weights = weights | {"pico": 1}
     there = [name for name in weights if name not in missing_engines()]
     if not there:
         raise MissingTool(
@@ -224,7 +228,23 @@ def _pico(text: str, language: str, draw: random.Random) -> Said:
     return Said("pico", f"pico-{voice}", "f", said)
 
 
-_ENGINES = {"flite": _flite, "espeak-ng": _espeak, "pico": _pico}
+def _hibari(text: str, language: str, draw: random.Random) -> Said:
+    speed, pitch = draw.uniform(0.85, 1.25), draw.uniform(0.82, 1.1)
+    # Played at another rate it is another voice, but also slower or faster: that is made up for
+    said = _hibari_voice()(text, speed=speed / pitch, seed=draw.getrandbits(32))
+    said = (np.clip(said, -1, 1) * 30_000).astype("<i2")
+    return Said("hibari-tts", "hibari-heart", "f", pcm(wav(said, round(_HIBARI_RATE * pitch))))
+
+
+@cache
+def _hibari_voice() -> Callable[..., np.ndarray]:
+    """Reads English: text -> (n,) float32 in [-1, 1] at _HIBARI_RATE. Slow to load."""
+    from hibari import Hibari  # only those who build the corpus need it
+
+    return Hibari()
+
+
+_ENGINES = {"flite": _flite, "espeak-ng": _espeak, "pico": _pico, "hibari-tts": _hibari}
 
 
 def _run(command: list[str]) -> np.ndarray:

@@ -27,7 +27,8 @@ def sentence(text: str) -> str:
     text = re.sub(r"\.{2,}", ",", text)
     text = re.sub(r"\d+", lambda digits: f" {number(digits[0])} ", text)
     text = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", text)
-    text = re.sub(r"(?<!')\b[A-Z]{2,}\b", lambda word: word[0].lower(), text)
+    shouted = r"\b[A-Z]+(?:'[A-Z]+)+\b|\b[A-Z]{2,}\b"  # also CAN'T
+    text = re.sub(shouted, lambda word: word[0].lower(), text)
     text = re.sub(r"\s+", " ", text).strip(" ,-'")
     text = re.sub(r" ([,.!?;:])", r"\1", text)
     if not text:

@@ -97,6 +97,13 @@ def test_only_english_is_written_down_and_a_letter_tells_no_language():
     assert recordings.answers(row(duration=0.3), "fr") == {}
 
 
+@pytest.mark.parametrize("split", ["train", "test", "test_unseen_speaker"])
+def test_texts_that_are_names_of_files_are_neither_learned_nor_tested(split):
+    hog = row(language="en", task="command", text="Boring!", package="hedgewars-data", split=split)
+    known = recordings.answers(hog, "en")
+    assert known == {"language": "English.", "kind of sound": "Speech."}
+
+
 # Manifests ----------------------------------------------------------------------------------------
 
 
@@ -303,6 +310,48 @@ def test_captions_of_stamps_are_read_in_their_language(tmp_path):
 def test_texts_are_written_and_scored_in_one_way():
     assert texts.sentence("press 42 to EXTRACT it...") == "Press forty two to extract it."
     assert texts.words("`It's a 30-millimetre WRENCH!'") == "it's a thirty millimetre wrench"
+
+
+@pytest.mark.parametrize(
+    ("shouted", "written"),
+    [
+        ("I CAN'T DO IT", "I can't do it."),
+        ("IT'S OK, I'M FINE!", "It's ok, I'm fine!"),
+        ("you DON'T say", "You don't say."),
+        ("We'LL see, it is Joe's", "We'll see, it is Joe's."),
+        ("the 'EXIT' sign", "The 'exit' sign."),
+    ],
+)
+def test_shouted_words_are_written_small_with_their_apostrophes(shouted, written):
+    assert texts.sentence(shouted) == written
+
+
+def test_an_engine_from_pip_that_is_missing_is_told(monkeypatch):
+    monkeypatch.setattr(synthesis.importlib.util, "find_spec", lambda name: None)
+    synthesis.missing_engines.cache_clear()
+    try:
+        with pytest.raises(EarshotError, match="hibari-tts cannot.*pip install hibari-tts"):
+            synthesis.need_all()
+    finally:
+        synthesis.missing_engines.cache_clear()
+
+
+def test_hibari_speaks_faster_and_higher_by_chance_and_the_same_with_one_seed(monkeypatch):
+    asked = []
+
+    def voice(text, speed, seed):
+        asked.append(speed)
+        return np.sin(np.arange(round(24_000 / speed)) / 20).astype(np.float32)
+
+    monkeypatch.setattr(synthesis, "_hibari_voice", lambda: voice)
+    said = [synthesis._hibari("Hello.", "en", random.Random(seed)) for seed in (1, 2, 1)]
+    np.testing.assert_array_equal(said[0].pcm, said[2].pcm)
+    assert asked[0] == asked[2] != asked[1]
+    pitches = [random.Random(seed) for seed in (1, 2)]
+    for draw, clip in zip(pitches, said[:2], strict=True):
+        speed, _ = draw.uniform(0.85, 1.25), draw.uniform(0.82, 1.1)
+        assert len(clip.pcm) == pytest.approx(SAMPLE_RATE / speed, rel=0.01), "of what is asked"
+    assert said[0].engine in sources.LICENCES and said[0].gender == "f"
 
 
 # The whole ----------------------------------------------------------------------------------------
