@@ -81,12 +81,13 @@ def _length(seconds: float) -> str:
 
 
 def markdown(whole: Whole, labels: Labels = Labels()) -> str:  # noqa: B008 (it is frozen)
-    about, number, blocks = whole.conversation, 0, []
+    about, blocks = whole.conversation, []
     title = " ".join(about.title.split()) or labels.untitled
     blocks += [f"# {title}", f"*{_when(about.created)}*"]
     for turn in line(whole):
         who = labels.you if turn.role == "user" else labels.answer
         blocks.append(f"## {who}" + (f" ({turn.model})" if turn.model else ""))
+        number = 0  # in each turn anew, as the model counts
         for part in turn.parts:
             if isinstance(part, ClipRef):
                 number += 1
@@ -136,12 +137,13 @@ class _Page:
         yield "</body>\n</html>\n"
 
     def _conversation(self, whole: Whole, title: str) -> Iterator[str]:
-        shown, number = line(whole), 0
+        shown = line(whole)
         when = _when(whole.conversation.created)
         yield f'<main>\n<h1 dir="auto">{escape(title)}</h1>\n<p class="when">{when}</p>\n'
         for turn in shown:
             who = self._labels.you if turn.role == "user" else self._labels.answer
             yield f'<article class="{turn.role}">\n<h2>{escape(who)}</h2>\n'
+            number = 0
             for part in turn.parts:
                 number += isinstance(part, ClipRef)
                 yield from self._part(part, turn.role, number)
