@@ -73,7 +73,7 @@ def small(text: str) -> str:
     """A text in capitals as it is written otherwise: they stay where a sentence begins, in names
     and in I."""
     text = re.sub(r"\bi\b", "I", text.lower())
-    begins = r"""^\W*\w|(?<!\.)[.!?]["']?\s+["']?\w"""
+    begins = r"""^\W*\w|(?:(?<!\.)\.|[!?])["']?\s+["']?\w"""
     text = re.sub(begins, lambda begin: begin[0].upper(), text)
     names = "|".join(re.escape(name) for name in _NAMES)
     return re.sub(rf"\b(?:{names})", lambda name: name[0].title(), text)

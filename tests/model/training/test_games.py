@@ -143,6 +143,7 @@ def test_the_english_texts_of_drascula_are_read(drascula_folder):
         ("HI! I'M JOHN, AND YOU?", "Hi! I'm John, and you?"),
         ('"DEAR B.J.", SAYS VON BRAUN', '"Dear B.J.", says Von Braun'),
         ("WELL... MAYBE. HE IS", "Well... maybe. He is"),
+        ("HA, HA...! GOOD ONE", "Ha, ha...! Good one"),
         ("WHAT?, WHO?", "What?, who?"),
     ],
 )
