@@ -17,10 +17,11 @@ from model.qwen_audio import QwenAudio
 from model.spec import TAGS
 from model.training import ctc, ship
 from model.training.learner import Learner
-from model.training.plan import Plan
-from model.training.stages import STAGES, Stage
+from model.training.plan import Plan, in_four_bits
+from model.training.stages import STAGES, Batches, Stage
 
 READER = "reader.safetensors"  # beside a checkpoint whose ear reads by itself
+HEARD = 6  # batches that tell how to round
 ADAPTED = "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split()
 
 
@@ -109,11 +110,15 @@ def _reader(base: Path, texts: Iterable[str], model: QwenAudio, tokens) -> ctc.R
     return reader
 
 
-def finish(plan: Plan, learner: Learner, out: Path) -> None:
-    """Writes the model that a run has made: in 4 bits where it learned so, else unrounded. The
-    learner is used up."""
-    if plan.bits == 4:
-        ship.export(learner.settle(), out, beside=plan.base)
+def finish(plan: Plan, learner: Learner, batches: Batches) -> None:
+    """Writes the model that a run has made to `plan.out`, rounded to 4 bits where its base was. The
+    learner is used up. What it has heard in a few batches tells how to round: a base that is in 4
+    bits already would else swallow every change smaller than half a step."""
+    if in_four_bits(plan):
+        device = learner.model.head.weight.device
+        heard = ({n: t.to(device) for n, t in batches[i].items()} for i in range(HEARD))
+        calibration = [row.cpu() for made in heard for row in learner.embeddings(made)]
+        ship.export(learner.settle(), plan.out, calibration=calibration, beside=plan.base)
         return
     # what was frozen goes back to what it was before it was put in 16 bits
     learned = {name: p.detach() for name, p in learner.named_parameters() if p.requires_grad}
@@ -121,10 +126,10 @@ def finish(plan: Plan, learner: Learner, out: Path) -> None:
     whole, _, _ = begin(replace(plan, ctc_share=0.0), (), torch.device("cpu"), exact=True)
     restore(whole, learned)
     if learner.reader is not None:
-        save_file(learner.reader.state_dict(), out / READER)
-    for stale in out.glob("model*.safetensors*"):
+        save_file(learner.reader.state_dict(), plan.out / READER)
+    for stale in plan.out.glob("model*.safetensors*"):
         stale.unlink()
-    checkpoint.save(ship.plain(whole.settle()), out, beside=plan.base)
+    checkpoint.save(ship.plain(whole.settle()), plan.out, beside=plan.base)
 
 
 def restore(learner: nn.Module, saved: dict[str, torch.Tensor]) -> None:

@@ -75,7 +75,7 @@ class Learner(nn.Module):
         """Summed over all labels."""
         sound = [] if vectors is None else [self.model.audio.bounded(row) for row in vectors]
         if segments is None:
-            opening = common_opening(ids, self.model.config.audio_start_id)
+            opening = common_opening(ids, labels, self.model.config.audio_start_id)
             hidden = self._read(ids, sound, opening)
         else:
             opening, hidden = 0, self._read_apart(ids, sound, segments)
@@ -136,6 +136,15 @@ class Learner(nn.Module):
         return torch.cat((old, linear(hidden, self.new_rows.to(old.dtype))), -1).float()
 
     @torch.no_grad()
+    def embeddings(self, made: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        """What the language model is given of a batch: (n, width) float32 for each row, without
+        what pads it."""
+        sound = hear(self.model, made["mels"]) if "mels" in made else []
+        embeds = self._embed(made["ids"], [self.model.audio.bounded(row) for row in sound])
+        ends = [int(row.nonzero().max()) + 1 for row in made["labels"] != IGNORED]
+        return [row[:end].float() for row, end in zip(embeds, ends, strict=True)]
+
+    @torch.no_grad()
     def settle(self) -> QwenAudio:
         """The model with the new rows in their place. Adapters stay: see model/training/ship.py."""
         if self.first_new is not None:
@@ -164,7 +173,10 @@ def hear(model: QwenAudio, mels: torch.Tensor) -> torch.Tensor:
     return model.audio.project(model.audio.trunk(mels, [mels.shape[2]] * len(mels)))
 
 
-def common_opening(ids: torch.Tensor, audio_start: int) -> int:
-    """How many positions all rows share, those of sound not counted; at most all but two."""
+def common_opening(ids: torch.Tensor, labels: torch.Tensor, audio_start: int) -> int:
+    """How many positions all rows share before any sound or label, and before the position that
+    says the first label."""
     same = (ids == ids[:1]).all(0) & (ids[0] != audio_start)
-    return min(int(same.long().cumprod(0).sum()), ids.shape[1] - 2)
+    same[:-1] &= (labels[:, 1:] == IGNORED).all(0)
+    same[-1] = False
+    return int(same.long().cumprod(0).sum())

@@ -10,6 +10,7 @@ from model.training import data, mixture
 from model.training.stages import STAGES
 
 PASSES, FEWEST = 12, 60  # over the recordings of one's own, and steps at least
+WARM_UP = 50  # steps, or a tenth of a run that is short
 
 
 class CannotTrain(EarshotError):
@@ -26,7 +27,7 @@ class Plan:
     out: Path
     steps: int | None = None
     minutes: float | None = None
-    warm_up: int = 50  # steps
+    warm_up: int | None = None  # steps
     seconds: float = 24  # of sound in a batch
     accumulate: int = 1  # batches of one process in a step
     longest: float = 12.0  # seconds of a clip
@@ -68,5 +69,13 @@ def settled(plan: Plan, rows: Sequence[data.Row]) -> Plan:
         bits = 4 if packed and not plan.full else 32
     if share is None:
         share = 1.0 if plan.stage == "warmstart" else 0.0
+    warm_up = plan.warm_up
+    if warm_up is None:
+        warm_up = min(WARM_UP, max(1, steps // 10)) if steps else WARM_UP
     rate = plan.rate or STAGES[plan.stage].rate
-    return replace(plan, steps=steps, bits=bits, ctc_share=share, rate=rate)
+    return replace(plan, steps=steps, bits=bits, ctc_share=share, rate=rate, warm_up=warm_up)
+
+
+def in_four_bits(plan: Plan) -> bool:
+    """Whether what comes out is rounded to 4 bits: where the base was, or learned so."""
+    return plan.bits == 4 or (plan.stage == "adapt" and checkpoint.is_prequantised(plan.base))

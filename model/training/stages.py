@@ -62,7 +62,7 @@ STAGES = {
         faster=dict.fromkeys(_NEW, 10.0) | dict.fromkeys(_OLD[1:], 3.0),
     ),
     "sft": Stage(learns=("model.llm.",), rate=2e-4, rough=0.3),
-    "adapt": Stage(learns=("model.llm.",), rate=2e-4, rough=0.3),
+    "adapt": Stage(learns=("model.llm.",), rate=5e-4, rough=0.3),
 }
 
 

@@ -16,7 +16,6 @@ from model.training.base import sound_ids, with_control
 
 NOTES = {"C4.": 261.63, "E4.": 329.63, "G4.": 392.0, "A4.": 440.0}  # Hz
 _CLIPS = 24
-_SECONDS = 0.5, 1.1  # shortest and longest
 
 
 def make(folder: Path, seed: int = 0) -> tuple[Path, Path]:
@@ -77,16 +76,22 @@ def config(tokens: dict[str, int]) -> QwenAudioConfig:
     )
 
 
-def write_clips(folder: Path, seed: int = 0) -> Path:
-    """Tones, packed in one file, and what is true of them -> the manifest."""
+def write_clips(
+    folder: Path,
+    seed: int = 0,
+    *,
+    lengths: tuple[float, float] = (0.5, 1.1),
+    said: str = "This is {}",
+) -> Path:
+    """Tones of so many seconds, packed in one file, and what is true of them -> the manifest."""
     draw, pieces, rows, at = np.random.default_rng(seed), [], [], 0
     for i in range(_CLIPS):
         name, hertz = list(NOTES.items())[i % len(NOTES)]
-        n = int(draw.uniform(*_SECONDS) * SAMPLE_RATE)
+        n = int(draw.uniform(*lengths) * SAMPLE_RATE)
         tone = np.sin(2 * np.pi * hertz * np.arange(n) / SAMPLE_RATE)
         pieces.append((tone * 9000 + draw.normal(0, 90, n)).astype("<i2"))
         where = {"audio": "tones.wav", "start": at / SAMPLE_RATE, "duration": n / SAMPLE_RATE}
-        for task, text in (("note", name), ("transcribe", f"This is {name}")):
+        for task, text in (("note", name), ("transcribe", said.format(name))):
             rows.append(where | {"task": task, "language": "en", "text": text, "split": "train"})
         at += n
     folder.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,7 @@ def run(
     warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")
     said = [row.text for row in rows if row.task == SPEECH_TASK]
     learner, renderer, learning = ends.begin(plan, said, args.device)
-    batches = _batches(plan, rows, renderer, learner.model.config.chats)
+    batches = mixed(plan, rows, renderer, chats=learner.model.config.chats)
     for line in _summary(rows, told, plan):
         tell(line)
     n = sum(p.numel() for p in learner.parameters() if p.requires_grad)
@@ -75,7 +75,7 @@ def run(
     if not course.is_over(step):
         tell(f"Stopped at step {step}. With --resume it goes on from there.")
     elif is_first:
-        ends.finish(plan, learner, plan.out)
+        ends.finish(plan, learner, batches)
         tell(f"Done, after {step} steps and {course.seconds / 60:.1f} minutes: {plan.out}")
     return [line["loss"] for line in trainer.state.log_history if "loss" in line]
 
@@ -155,15 +155,16 @@ def _last_checkpoint(plan: Plan) -> str | None:
     return last
 
 
-def _batches(plan: Plan, rows: list[data.Row], renderer: Renderer, chats: bool) -> Batches:
+def mixed(plan: Plan, rows: list[data.Row], renderer: Renderer, *, chats: bool) -> Batches:
+    """The batches of a run. A model that does not chat is asked by tags in every stage."""
     stage = STAGES[plan.stage]
     by_tags = stage.hears or not chats
     chances = mixture.weights(rows, temperature=plan.temperature, given=plan.weights)
-    mixed = mixture.Mixture(rows, chances, seed=plan.seed, seconds=plan.seconds, whole=not by_tags)
+    order = mixture.Mixture(rows, chances, seed=plan.seed, seconds=plan.seconds, whole=not by_tags)
     ask = Tags(renderer) if by_tags else Chat(renderer, plan.talk)
     reading = plan.stage == "warmstart"
     return Batches(
-        mixed,
+        order,
         None if reading else ask,
         renderer,
         rough=stage.rough,

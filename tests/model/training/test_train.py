@@ -1,0 +1,148 @@
+"""Whole runs at toy size, through the real Trainer: they lower the loss, stop and go on exactly,
+change what they should, and leave a model that opens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from model import checkpoint
+from model.placement import Placement
+from model.training import course, curve, ends, toy, train
+from model.training.plan import CannotTrain, Plan
+
+ROOT = Path(__file__).parents[3]
+WHOLE = Placement(torch.device("cpu"), torch.float32, 32)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return toy.make(tmp_path_factory.mktemp("toy"))
+
+
+def plan_of(world, out: Path, stage: str = "pretrain", **more) -> Plan:
+    base, manifest = world
+    more = {"steps": 4, "warm_up": 2, "seconds": 5, "rate": 2e-3, "log_every": 1} | more
+    return Plan(stage=stage, base=base, data=(manifest,), out=out, **more)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    model = checkpoint.load(folder, WHOLE)
+    return {name: p.detach() for name, p in model.named_parameters()}
+
+
+def silent(line: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "sft"])
+def test_a_stage_lowers_the_loss_and_a_stop_changes_nothing(stage, capsys):
+    losses = train.try_out(stage)  # which compares a run with one that was stopped and resumed
+    assert losses[-1] < losses[0]
+    said = capsys.readouterr().out
+    assert f"{losses[0]:.5f} at first" in said and "stopped after 9 steps" in said
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "sft"])
+def test_only_what_should_learn_changes(world, tmp_path, stage):
+    train.run(plan_of(world, tmp_path / "out", stage), silent)
+    before, after = weights(world[0]), weights(tmp_path / "out")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    if stage == "sft":
+        assert changed and all(name.startswith("llm.layers.") for name in changed)
+        return
+    assert {n for n in changed if n.startswith("llm.")} == {"llm.embed_tokens.weight"}
+    assert {"audio.layers.0.fc1.weight", "audio.proj.weight", "audio.boundary.weight"} <= changed
+    assert "audio.conv1.weight" not in changed
+    rows = (before["llm.embed_tokens.weight"] != after["llm.embed_tokens.weight"]).any(1)
+    n_new = 310  # tags; all of them learn, as what is not to be said
+    assert rows[-n_new:].all() and not rows[:-n_new].any()
+
+
+def test_a_signal_saves_a_checkpoint_and_ends_politely(world, tmp_path):
+    plan = plan_of(world, tmp_path, steps=50)
+    told = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        if line.startswith("step 2"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    handler = signal.getsignal(signal.SIGTERM)
+    losses = train.run(plan, tell)
+    assert signal.getsignal(signal.SIGTERM) == handler
+    assert len(losses) == 3 and told[-1].startswith("Stopped at step 3.")
+    assert not (tmp_path / "config.json").exists()  # no model yet
+    kept = {file.name for file in (tmp_path / "checkpoint-3").iterdir()}
+    assert {"model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth"} <= kept
+    assert (tmp_path / "loss.svg").read_text().startswith("<svg")
+    assert [line["step"] for line in curve.read(tmp_path / "loss.jsonl")] == [1, 2, 3]
+    with pytest.raises(CannotTrain, match="--resume"):
+        train.run(plan, silent)
+
+
+def test_a_checkpoint_holds_what_learns_alone(world, tmp_path):
+    from safetensors.torch import load_file
+
+    train.run(plan_of(world, tmp_path, "sft", steps=1, rank=4), silent)
+    held = load_file(tmp_path / "checkpoint-1" / "model.safetensors")
+    assert held and all(".lora_" in name for name in held)
+
+
+def test_a_run_of_minutes_ends_by_the_clock(world, tmp_path, monkeypatch):
+    clock = iter(range(10_000))
+    monkeypatch.setattr("model.training.trainer.time.monotonic", lambda: 3.0 * next(clock))
+    losses = train.run(plan_of(world, tmp_path, steps=None, minutes=0.5), silent)
+    assert 8 <= len(losses) <= 12  # steps of three seconds
+    assert (tmp_path / "config.json").exists()
+
+
+def test_adapting_in_4_bits_changes_the_answers_of_the_saved_model(world, tmp_path):
+    train.run(plan_of(world, tmp_path, "adapt", steps=20, bits=4, rate=1e-2), silent)
+    assert checkpoint.is_prequantised(tmp_path)
+    before, after = weights(world[0]), weights(tmp_path)
+    moved = after["llm.layers.0.mlp.up_proj.weight"] - before["llm.layers.0.mlp.up_proj.weight"]
+    assert moved.abs().mean() > 0
+
+
+def test_the_length_of_adapting_follows_the_recordings(world):
+    rows = train.data.read(world[1])
+    plan = plan_of(world, Path("out"), "adapt", steps=None)
+    settled = train.settled(plan, rows)
+    assert settled.steps >= 60 and settled.rate == 2e-3 and settled.bits == 32
+    with pytest.raises(CannotTrain, match="--minutes"):
+        plan_of(world, Path("out"), "sft", steps=None)
+    with pytest.raises(CannotTrain, match="4 bits"):
+        plan_of(world, Path("out"), "pretrain", bits=4)
+
+
+def test_two_processes_share_the_batches(world, tmp_path):
+    words = [*"-m accelerate.commands.launch --multi_gpu --num_processes 2".split()]
+    words += "--num_machines 1 --mixed_precision no --dynamo_backend no".split()
+    words += "launch.py train --stage pretrain --steps 2 --seconds-per-batch 4".split()
+    words += ["--base", str(world[0]), "--data", str(world[1]), "--out", str(tmp_path)]
+    words += ["--log-every", "1"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "EARSHOT_DATA": str(tmp_path / "data")}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("step 1,") == 1  # one of them speaks
+    alone = train.run(plan_of(world, tmp_path / "b", steps=2, accumulate=2, seconds=4), silent)
+    both = [line["loss"] for line in curve.read(tmp_path / "loss.jsonl")]
+    assert both[0] == pytest.approx(alone[0], rel=1e-3)  # the same two batches in a step
+    assert json.loads((tmp_path / "plan.json").read_text())["steps"] == 2
+    assert ends.READER not in os.listdir(tmp_path) and course.ENDLESS > 10**9
+
+
+def test_a_resumed_run_may_be_longer(world, tmp_path):
+    plan = plan_of(world, tmp_path, steps=2)
+    train.run(plan, silent)
+    losses = train.run(replace(plan, steps=3, resume=True), silent)
+    assert len(losses) == 3
