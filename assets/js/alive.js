@@ -5,7 +5,7 @@ import { $ } from "./dom.js";
 const EVERY = 3000; // ms
 const PATIENCE = 5000; // ms for an answer: a busy machine is not a dead one
 
-let process = "", changed = 0, timer, listener, isBusy;
+let process = "", changed = 0, isDoubted = false, timer, listener, isBusy;
 
 /** `listener()` is called when another tab or process has written, or the network is back. While
  * `busy()`, the page holds what would be lost with it. */
@@ -17,14 +17,20 @@ export function start(elsewhere, busy) {
   ask();
 }
 
-/** Asks now: somebody got no answer. */
-export function ask() {
+/** Somebody got no answer: if there is one now, everything is asked for again. */
+export function doubt() {
+  isDoubted = true;
+  ask();
+}
+
+function ask() {
   clearTimeout(timer);
   timer = setTimeout(turn, 0);
 }
 
 async function turn() {
   if (!document.hidden) await look();
+  clearTimeout(timer); // somebody else may have asked meanwhile
   timer = setTimeout(turn, EVERY);
 }
 
@@ -41,7 +47,7 @@ async function look() {
   if (process && now.process !== process) return isBusy() || location.reload();
   const wasAway = !$("#offline").hidden;
   $("#offline").hidden = true;
-  const isNews = wasAway || (changed && now.changed !== changed);
-  [process, changed] = [now.process, now.changed];
+  const isNews = wasAway || isDoubted || (changed && now.changed !== changed);
+  [process, changed, isDoubted] = [now.process, now.changed, false];
   if (isNews) listener();
 }

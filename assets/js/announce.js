@@ -17,9 +17,10 @@ function tell(text) {
   last = Date.now();
 }
 
-function follow({ moved }) {
+function follow({ moved, arrived }) {
   const text = $("#newest .words")?.innerText || "";
   if (moved) [said, wasWriting] = [0, false];
+  if (arrived && !isWriting()) [said, wasWriting] = [0, true]; // it was done before it was shown
   if (isWriting()) {
     if (!wasWriting) [said] = [0], tell(t("turn.listening"));
     wasWriting = true;

@@ -26,7 +26,7 @@ import * as wave from "./wave.js";
 export function start(element, server, look) {
   document.documentElement.lang = language; // Gradio has put its own there
   translate(document);
-  connect(server, alive.ask);
+  connect(server, alive.doubt);
   view.start(look);
   composer.start(element);
   tasks.start();

@@ -11,14 +11,17 @@ let look = () => {};
 let follow = true;
 let wanted = ""; // a turn to go to once it is shown
 let missing = async () => false;
+let before = null; // the newest answer when something was asked, until another is here
 const listeners = [];
+
+const newestTurn = () => $("#newest [data-turn]")?.dataset.turn || "";
 
 export const current = () => new URLSearchParams(location.search).get("c") || "";
 export const isWriting = () => !!$('#newest [data-status="writing"]');
 export const title = () => $("#shown [data-title]")?.dataset.title || "";
 
-/** `listener({ conversation, moved, ended })` after every change of what is shown: `moved` to
- * another conversation, or an answer has just `ended`. */
+/** `listener({ conversation, moved, ended, arrived })` after every change of what is shown: `moved`
+ * to another conversation, an answer has just `ended`, or the one that was asked for `arrived`. */
 export const onShown = listener => listeners.push(listener);
 
 /** Shows a conversation ("" is a new one), perhaps at one of its turns. */
@@ -37,8 +40,11 @@ export const onMissing = find => (missing = find);
 /** The same again: something may have happened elsewhere. */
 export const refresh = () => open(current(), { push: false, turn: wanted });
 
-/** Stay at the end from now on. */
-export const followAgain = () => (follow = true);
+/** Something is asked: stay at the end, for the answer that comes. */
+export const followAgain = () => {
+  follow = true;
+  before = newestTurn();
+};
 
 async function jump() {
   const sought = wanted, place = () => $(`article[data-turn="${sought}"]`);
@@ -62,7 +68,9 @@ export function start(trigger) {
     const moved = conversation !== shown, ended = wasWriting && !isWriting();
     if (moved) follow = true;
     [shown, wasWriting] = [conversation, isWriting()];
-    listeners.forEach(listener => listener({ conversation, moved, ended }));
+    const arrived = before !== null && !["", before].includes(newestTurn());
+    if (arrived) before = null;
+    listeners.forEach(listener => listener({ conversation, moved, ended, arrived }));
     if (wanted && isShown(current())) told(jump);
     if (follow) scrollTo(0, document.documentElement.scrollHeight);
   });
