@@ -1,7 +1,8 @@
 """`python -m benchmarks.evaluating`: recordings asked one by one, and side by side, in turns.
 
 Each run begins with nothing remembered; the files are decoded before the clock starts. What is
-compared is the whole of hearing and answering, in clips a second. The last line is JSON.
+compared is the whole of hearing and answering, in clips a second; and, since a processor is often
+shared, in seconds of processor time a clip. The last line is JSON.
 """
 
 import argparse
@@ -26,25 +27,30 @@ def measure(engine: LocalEngine, items: list[manifest.Item], size: int, runs: in
         [Message("user", (*map(loop.clip_of, item.sounds), loop.row_of(item.task).asks))]
         for item in sorted(items, key=loop.alike)
     ]
-    speeds: dict[int, list[float]] = {1: [], size: []}
+    times: dict[int, list[tuple[float, float]]] = {1: [], size: []}
     said = {}
     for _ in range(runs + 1):
-        for n in speeds:
+        for n, taken in times.items():
             engine.sounds.clear()
             engine.memories.clear()
-            began = time.perf_counter()
+            began = time.perf_counter(), time.process_time()
             groups = [talks[at : at + n] for at in range(0, len(talks), n)]
             said[n] = [answer for group in groups for answer in loop.answers(engine, group)]
-            speeds[n].append(len(talks) / (time.perf_counter() - began))
-    one, many = (statistics.median(found[1:]) for found in speeds.values())  # the first warms up
+            taken.append((time.perf_counter() - began[0], time.process_time() - began[1]))
+    # the first run warms up
+    (one, one_busy), (many, many_busy) = (
+        map(statistics.median, zip(*taken[1:], strict=True)) for taken in times.values()
+    )
     return {
         "model": engine.about.name,
         "device": engine.about.device,
         "clips": len(talks),
         "batch": size,
-        "clips_per_s_alone": round(one, 2),
-        "clips_per_s": round(many, 2),
-        "ratio": round(many / one, 2),
+        "clips_per_s_alone": round(len(talks) / one, 2),
+        "clips_per_s": round(len(talks) / many, 2),
+        "ratio": round(one / many, 2),
+        "processor_s_a_clip_alone": round(one_busy / len(talks), 3),
+        "processor_s_a_clip": round(many_busy / len(talks), 3),
         "same_answers": sum(a == b for a, b in zip(*said.values(), strict=True)),
     }
 

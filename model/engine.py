@@ -27,6 +27,7 @@ class About:
     sampling: Sampling = Sampling()  # what suits it, where nobody chose
     questions: tuple[str, ...] = ("What do you hear?",)  # what one may well ask it first
     chats: bool = True  # False: it hears one clip and a task's tags
+    weights: str = ""  # tells these very weights from others of that name
     tasks: tuple[str, ...] = ()  # rows of model/tasks.py that it was taught, by name
 
 

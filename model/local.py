@@ -74,6 +74,7 @@ class LocalEngine:
             sampling=checkpoint.read_sampling(folder),
             questions=tuple(config.questions),
             chats=config.chats,
+            weights=checkpoint.stamp(folder),
             tasks=tuple(config.tasks),
         )
         return cls(model, tokens, about, budget=min(free_bytes(where.device) // 3, 4 << 30))

@@ -50,27 +50,30 @@ def run(
     *,
     batch: int = 1,
 ) -> list[Summary]:
-    """Asks what `written` (JSON lines, one an item) does not hold yet, then sums it all up.
+    """Asks what `written` (JSON lines, one an item) does not hold yet, then sums it all up. Answers
+    of other weights, or of the same in other bits, do not count: a model is trained on, and asked
+    again.
 
     Up to `batch` items are asked at once, where the engine can. A recording that cannot be read, or
     does not fit, counts as all wrong, and its line says why.
     """
     for task in {item.task for item in items}:
         judged(task)
-    done = _read(written)
+    by = f"{engine.about.weights} in {engine.about.bits} bits" if engine.about.weights else ""
+    done = {key for key, row in _read(written).items() if row.get("by", "") == by}
     todo = sorted((item for item in items if item.key not in done), key=alike)
     with written.open("a", encoding="utf-8") as file:
         for together in _batches(todo, batch):
             progress(len(items) - len(todo) + together.start, len(items))
             for row in _ask(engine, todo[together]):
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.write(json.dumps(row | {"by": by}, ensure_ascii=False) + "\n")
             file.flush()
     progress(len(items), len(items))
     return summaries(rows(written, items))
 
 
 def rows(written: Path, items: Sequence[Item]) -> list[dict]:
-    """What was written of these items, in their order."""
+    """What was last written of these items, in their order."""
     done = _read(written)
     return [done[item.key] for item in items]
 
@@ -109,7 +112,7 @@ class _Talk:
     """The conversation about one item: what is still to be asked, and what was answered."""
 
     def __init__(self, item: Item, benchmark: Benchmark, chats: bool):
-        self.item, self.answer, self.why = item, "", ""
+        self.item, self.chats, self.answer, self.why = item, chats, "", ""
         self.questions = [*item.before, item.question or benchmark.row.asks]
         if chats:
             self.questions[-1] += benchmark.chat
@@ -122,6 +125,9 @@ class _Talk:
         if self.why or not self.questions:
             return False
         parts: list = []
+        if not self.chats and len(self.item.sounds) > 1:
+            self.why = "A model that reads tags hears one recording at a time."
+            return False
         if not self.messages:
             try:
                 parts += map(clip_of, self.item.sounds)

@@ -1,6 +1,7 @@
 """Official folders, 4-bit folders, and folders that are wrong."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -220,3 +221,12 @@ def test_on_a_small_card_the_head_is_quantised_too(monkeypatch, free, head):
     monkeypatch.setattr("model.placement.free_bytes", lambda device: 5e9)
     with pytest.raises(NoRoom, match="take about 6.* GB in 4 bits and 5.0 GB are free"):
         place(full, bits=4, device="cpu")
+
+
+def test_weights_that_were_written_anew_are_told_from_the_old(packed, tmp_path):
+    folder = shutil.copytree(packed, tmp_path / "model")  # times and all
+    before = checkpoint.stamp(folder)
+    assert before == checkpoint.stamp(packed)
+    file = next(folder.glob("*.safetensors"))
+    file.write_bytes(file.read_bytes())
+    assert checkpoint.stamp(folder) != before

@@ -56,6 +56,16 @@ def test_an_interrupted_run_goes_on_where_it_stopped(sample, tmp_path):
     assert engine.asked == 1  # the third; the fourth cannot be read
 
 
+def test_answers_of_other_weights_do_not_count(sample, tmp_path):
+    items, written = manifest.read(sample, split="test")[:2], tmp_path / "answers.jsonl"
+    for weights, asked in (("first", 2), ("first", 0), ("second", 2), ("first", 2)):
+        engine = Knowing()
+        engine.about = replace(Parrot.about, weights=weights)
+        loop.run(engine, items, written)
+        assert engine.asked == asked, weights
+    assert len(loop.rows(written, items)) == 2
+
+
 class Asked(Parrot):
     """Says how long each clip is and how many turns there were, and keeps what it was asked."""
 
@@ -169,6 +179,7 @@ def test_what_does_not_chat_is_given_the_tags_of_the_task_in_the_language_of_the
     line = {"audio": "x.wav", "text": "x", "before": ["What is it?"]}
     engine = Base()
     lines = [line | {"task": "transcribe", "language": "fr"}, line | {"task": "event"}]
+    lines.append(line | {"task": "same speaker", "clips": ["x.wav"]})  # more than it can hear
     loop.run(engine, items_of(tmp_path, *lines), tmp_path / "answers.jsonl")
     assert engine.talks == [
         "<|startofanalysis|><|unknown|><|keyword|><|en|><|notimestamps|><|event|>",
