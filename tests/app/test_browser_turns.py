@@ -141,7 +141,7 @@ def test_a_chip_plays_exactly_its_stretch_and_shows_it(page):
 
 def test_a_task_fills_the_composer_and_a_recording_alone_is_a_question(page):
     page.click(".composer .tasks")
-    page.click(".popup button:text-is('Emotion')")
+    page.click(".popup button:has-text('Emotion')")
     assert page.input_value("#composer textarea") == "In what mood is the speaker?"
     page.fill("#composer textarea", "")
     attach(page, sound("tone.wav", 2))
@@ -259,4 +259,4 @@ def test_a_day_of_use(page, server, tmp_path):
     page.click("#shown .play")
     page.wait_for_function("document.querySelector('#shown audio').currentTime > 0.3")
     send(page, "and now?")
-    assert "and now?" in newest(page, "done")
+    expect(page.locator('#newest [data-status="done"]')).to_contain_text("and now?")
