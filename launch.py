@@ -315,6 +315,7 @@ def run_train(words: argparse.Namespace) -> None:
         return
     given = {name: value for name, value in vars(words).items() if value not in (None, False)}
     del given["command"]
+    given["data"] = tuple(words.data)
     given["base"] = weights.find(given.get("base", weights.DEFAULT), default_folder() / "models")
     given["seconds"] = given.pop("seconds_per_batch", Plan.seconds)
     pairs = (pair.rpartition("=") for pair in given.get("weights", ()))

@@ -1,7 +1,13 @@
 """Both ends of a run: a checkpoint folder becomes a Learner, and a Learner a checkpoint folder.
 Trains nothing.
+
+    python -m model.training.ends RUN OUT
+
+writes the model as it was when the run in the folder RUN was last saved, be it over or not.
 """
 
+import argparse
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +15,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+from transformers.trainer_utils import get_last_checkpoint
 
 from model import checkpoint, tokenizer
 from model.placement import Placement
@@ -21,6 +28,7 @@ from model.training.plan import Plan, in_four_bits
 from model.training.stages import STAGES, Batches, Stage
 
 READER = "reader.safetensors"  # beside a checkpoint whose ear reads by itself
+LARGE = 2_000_000_000  # weights of a model that is loaded in 16 bits at once
 HEARD = 6  # batches that tell how to round
 ADAPTED = "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split()
 
@@ -35,9 +43,7 @@ def begin(
     """
     stage = STAGES[plan.stage]
     tokens = tokenizer.load(plan.base)
-    packed = plan.bits == 4
-    where = Placement(device, torch.bfloat16, 4) if packed else Placement(device, torch.float32, 32)
-    model = checkpoint.load(plan.base, where).requires_grad_(False)
+    model = checkpoint.load(plan.base, _place(plan, device)).requires_grad_(False)
     for part in (model.audio, model.llm):  # on a processor a third faster than sdpa's kernel
         part.config._attn_implementation = "eager" if device.type == "cpu" else "sdpa"
     learner = Learner(
@@ -48,12 +54,19 @@ def begin(
         ctc_share=plan.ctc_share,
     )
     if not stage.hears and not plan.full:
-        adapt(model, plan.rank, packed=packed)
+        adapt(model, plan.rank, packed=plan.bits == 4)
     learning = choose(learner, stage, last_layers=plan.layers)
     for name, weight in learner.named_parameters():
         if name not in learning and weight.dtype == torch.float32 and not exact:
             weight.data = weight.data.to(torch.bfloat16)
     return learner, Renderer(tokens, model.audio.n_slots_of), learning
+
+
+def _place(plan: Plan, device: torch.device) -> Placement:
+    if plan.bits == 4:
+        return Placement(device, torch.bfloat16, 4)
+    n = checkpoint.count_weights(checkpoint.read_config(plan.base)).all
+    return Placement(device, torch.float32 if n < LARGE else torch.bfloat16, 32)
 
 
 def choose(learner: Learner, stage: Stage, *, last_layers: int | None = None) -> list[str]:
@@ -114,22 +127,30 @@ def finish(plan: Plan, learner: Learner, batches: Batches) -> None:
     """Writes the model that a run has made to `plan.out`, rounded to 4 bits where its base was. The
     learner is used up. What it has heard in a few batches tells how to round: a base that is in 4
     bits already would else swallow every change smaller than half a step."""
-    if in_four_bits(plan):
-        device = learner.model.head.weight.device
-        heard = ({n: t.to(device) for n, t in batches[i].items()} for i in range(HEARD))
-        calibration = [row.cpu() for made in heard for row in learner.embeddings(made)]
-        ship.export(learner.settle(), plan.out, calibration=calibration, beside=plan.base)
+    if not in_four_bits(plan):
+        if learner.reader is not None:
+            save_file(learner.reader.state_dict(), plan.out / READER)
+        write(plan, learned(learner), plan.out)
         return
-    # what was frozen goes back to what it was before it was put in 16 bits
-    learned = {name: p.detach() for name, p in learner.named_parameters() if p.requires_grad}
-    learned = {name: p for name, p in learned.items() if not name.startswith("reader.")}
+    device = learner.model.head.weight.device
+    heard = ({n: t.to(device) for n, t in batches[i].items()} for i in range(HEARD))
+    calibration = [row.cpu() for made in heard for row in learner.embeddings(made)]
+    ship.export(learner.settle(), plan.out, calibration=calibration, beside=plan.base)
+
+
+def write(plan: Plan, values: dict[str, torch.Tensor], out: Path) -> None:
+    """The base with what was learned, merged and unrounded: what was frozen is as it was before it
+    was put in 16 bits."""
     whole, _, _ = begin(replace(plan, ctc_share=0.0), (), torch.device("cpu"), exact=True)
-    restore(whole, learned)
-    if learner.reader is not None:
-        save_file(learner.reader.state_dict(), plan.out / READER)
-    for stale in plan.out.glob("model*.safetensors*"):
+    restore(whole, {name: p for name, p in values.items() if not name.startswith("reader.")})
+    for stale in out.glob("model*.safetensors*"):
         stale.unlink()
-    checkpoint.save(ship.plain(whole.settle()), plan.out, beside=plan.base)
+    checkpoint.save(ship.plain(whole.settle()), out, beside=plan.base)
+
+
+def learned(learner: nn.Module) -> dict[str, torch.Tensor]:
+    """What has learned, by name."""
+    return {name: p.detach() for name, p in learner.named_parameters() if p.requires_grad}
 
 
 def restore(learner: nn.Module, saved: dict[str, torch.Tensor]) -> None:
@@ -139,3 +160,18 @@ def restore(learner: nn.Module, saved: dict[str, torch.Tensor]) -> None:
     with torch.no_grad():
         for name, value in saved.items():
             learning[name].copy_(value)
+
+
+def main(argv: list[str] | None = None) -> None:
+    cli = argparse.ArgumentParser(description="Write the model that a run has reached.")
+    cli.add_argument("run", type=Path, help="the folder of a run")
+    cli.add_argument("out", type=Path, help="the folder to write")
+    args = cli.parse_args(argv)
+    told = json.loads((args.run / "plan.json").read_text(encoding="utf-8"))
+    told |= {name: Path(told[name]) for name in ("base", "out")}
+    last = get_last_checkpoint(str(args.run))
+    write(Plan(**told), load_file(Path(last) / "model.safetensors"), args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -141,6 +141,14 @@ def test_two_processes_share_the_batches(world, tmp_path):
     assert ends.READER not in os.listdir(tmp_path) and course.ENDLESS > 10**9
 
 
+def test_the_model_of_a_checkpoint_is_that_of_its_run(world, tmp_path):
+    train.run(plan_of(world, tmp_path / "run", "sft", steps=2), silent)
+    ends.main([str(tmp_path / "run"), str(tmp_path / "out")])
+    one, other = weights(tmp_path / "run"), weights(tmp_path / "out")
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_a_resumed_run_may_be_longer(world, tmp_path):
     plan = plan_of(world, tmp_path, steps=2)
     train.run(plan, silent)
