@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TIMES = 15  # measurements, of which the median counts
+READING = 1.5  # seconds between an answer and the next question
 PAUSE = 0.05  # seconds that the Parrot takes for a word: the engine's own time
 LONG = " ".join(f"word{i}" for i in range(400))
 FIRST = """text => new Promise(done => {
@@ -94,6 +95,7 @@ def main() -> None:
             waits.append(first_character(page, i))
             stops.append(silence(page, folder))
             page.wait_for_selector('#newest [data-status="stopped"]')
+            page.wait_for_timeout(1000 * READING)
         browser.close()
     found = {"usable s": opened, "first character ms": waits, "stop ms": stops}
     for name, values in found.items():
