@@ -82,11 +82,51 @@ def expand(packed: torch.Tensor, stats: dict, device: torch.device) -> torch.Ten
 
 
 def packed_linear(layer: nn.Linear, weight: torch.Tensor) -> nn.Linear:
-    """A 4-bit layer on the processor that computes as `layer` would with this weight (out, in)."""
+    """A 4-bit layer that computes as `layer` would with this weight (out, in), each number rounded
+    to the nearest."""
+    new = _without_weight(layer)
+    new.weight = compress(new, weight.to(torch.bfloat16), torch.device("cpu"))
+    return new
+
+
+def _without_weight(layer: nn.Linear) -> nn.Linear:
     sizes = (layer.in_features, layer.out_features, layer.bias is not None)
     new = library().nn.Linear4bit(*sizes, compute_dtype=torch.bfloat16, device="meta", **_NF4)
-    new.weight = compress(new, weight.to(torch.bfloat16), torch.device("cpu"))
     new.bias = layer.bias
+    return new
+
+
+def levels() -> torch.Tensor:
+    """The 16 values of NF4, from -1 to 1."""
+    return library().functional.get_4bit_type("nf4", device="cpu")
+
+
+def stored_scales(scales: torch.Tensor, width: int) -> tuple[torch.Tensor, object]:
+    """Scales (out, blocks) of a weight (out, width) -> the same as they are after double
+    quantisation, and what `pack` needs of them."""
+    functional = library().functional
+    mean = scales.mean()
+    codes, nested = functional.quantize_blockwise(scales.flatten() - mean, blocksize=256)
+    state = functional.QuantState(
+        absmax=codes,
+        shape=torch.Size((len(scales), width)),
+        code=levels(),
+        blocksize=width // scales.shape[1],
+        quant_type="nf4",
+        dtype=torch.bfloat16,
+        offset=mean,
+        state2=nested,
+    )
+    return (functional.dequantize_blockwise(codes, nested) + mean).view_as(scales), state
+
+
+def pack(layer: nn.Linear, codes: torch.Tensor, state) -> nn.Linear:
+    """A 4-bit layer in the place of `layer`, with the weight levels()[codes] * scales. Codes (out,
+    in) count the levels; `state` is what `stored_scales` gave."""
+    pairs = codes.to(torch.uint8).view(-1, 2)
+    new = _without_weight(layer)
+    bits = (pairs[:, :1] << 4) | pairs[:, 1:]
+    new.weight = adopt(new, bits, state.as_dict(packed=True), torch.device("cpu"))
     return new
 
 
@@ -102,7 +142,7 @@ def weight_of(layer: nn.Linear) -> torch.Tensor:
     return functional.dequantize_4bit(parts["weight"], layer.weight.quant_state)
 
 
-BLOCK = 32  # weights that share a scale in an 8-bit embedding
+BLOCK = 32  # weights that share a scale in a matrix stored in 8 bits
 
 
 def pack_rows(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,46 +1,64 @@
 """What was learned to a checkpoint folder that Earshot opens: adapters merged, the language model
 in 4 bits, the rest in 16, a tied embedding stored in 8. Trains nothing.
 
-    python -m model.training.ship FOLDER OUT
+    python -m model.training.ship FOLDER OUT --calibration train.jsonl --text talks.jsonl
 
-FOLDER is a checkpoint, official or ours, in any number of bits.
+FOLDER is a checkpoint, official or ours, in any number of bits. With --calibration or --text (the
+files that a training stage reads), rounding makes good for its errors on such conversations: see
+model/training/rounding.py.
 """
 
 import argparse
 import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
-from model import checkpoint, quantize
+from model import checkpoint, quantize, tokenizer
 from model.placement import Placement
+from model.prompt import Renderer
 from model.qwen_audio import QwenAudio
+from model.training import data, mixture, rounding
+from model.training.learner import Learner
+from model.training.stages import Batches, Chat, Made, Tags
 
 # always the likeliest word: a transcriber should not be inventive
 _SPEAKING = {"do_sample": False, "max_new_tokens": 256, "repetition_penalty": 1.0}
 _STORED = torch.bfloat16  # of all that is not quantised
+POSITIONS = 24_000  # of conversations that rounding looks at, where they come from files
+LONGEST = 12.0  # seconds of a clip in them
+SECONDS = 24  # of sound in a batch of them
 
 
 def export(
     model: nn.Module,
     out: Path,
     *,
-    calibration: list[torch.Tensor] | None = None,
+    calibration: Sequence[torch.Tensor] | None = None,
     bits: int = 4,
     beside: Path | None = None,
+    tell: Callable[[int], None] = lambda n_layers: None,
 ) -> QwenAudio:
     """Writes the folder `out`, and gives the model as it was written. `model` is used up: its
     layers become those that were written, one at a time.
 
     A QwenAudio in any number of bits, or one in which peft has put LoRA adapters (PeftModel or
-    not): they are merged. `bits` is 4, or 16 for no rounding. `beside` is the folder whose
-    tokenizer, card and generation_config.json are copied.
+    not): they are merged. `calibration` is what the language model may be given: embeddings (n,
+    width) of prompts; without it, each weight is rounded to the nearest. `bits` is 4, or 16 for no
+    rounding. `beside` is the folder whose tokenizer, card and generation_config.json are copied.
+    `tell` hears how many decoder layers are rounded.
     """
-    model = plain(model)
-    if bits == 4:
-        for name, layer in linears(model):
-            model.set_submodule(name, quantize.packed_linear(layer, layer.weight.data))
+    model = _unwrapped(model)
+    if bits != 4:
+        _replace(model.llm.layers)
+    elif calibration:
+        rounding.round_layers(model, calibration, ready=_replace, tell=tell)
+    else:
+        rounding.round_to_nearest(model, ready=_replace, tell=tell)
     # parameter by parameter: what is packed stays as it is
     for parameter in model.parameters():
         if parameter.is_floating_point():
@@ -55,36 +73,38 @@ def export(
     return model
 
 
-def linears(model: QwenAudio) -> list[tuple[str, nn.Linear]]:
-    """The layers that become 4 bit, with their names, in the order of the forward pass."""
-    return [
-        (name, layer)
-        for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and name.startswith("llm.layers.")
-    ]
+@torch.no_grad()
+def plain(model: nn.Module) -> QwenAudio:
+    """The model without adapters or quantised layers: each linear layer an nn.Linear, those that
+    were quantised or adapted in float32; on the processor."""
+    model = _unwrapped(model)
+    _replace(model.llm.layers)
+    return model
 
 
 @torch.no_grad()
-def plain(model: nn.Module) -> QwenAudio:
-    """The model without adapters or quantised layers: each linear layer of the language model an
-    nn.Linear whose weight is whole, in the model's own type; on the processor."""
+def _unwrapped(model: nn.Module) -> QwenAudio:
+    """The model on the processor, nothing of it adapted or quantised but its decoder layers."""
     if hasattr(model, "get_base_model"):
         model = model.get_base_model()
     model = model.cpu().requires_grad_(False).eval()
-    _replace(model)
+    _replace(model, but=model.llm.layers)
     if model.config.tie_word_embeddings:
         model.head.weight = model.llm.embed_tokens.weight
     return model
 
 
-def _replace(module: nn.Module) -> None:
+@torch.no_grad()
+def _replace(module: nn.Module, but: nn.Module | None = None) -> None:
+    """Layers that peft adapted or that are quantised become whole again, wherever they are in the
+    module, `but` in this part of it."""
     for name, child in module.named_children():
         if hasattr(child, "modules_to_save"):  # what peft taught as a whole, beside the old one
             setattr(module, name, child.modules_to_save[child.active_adapters[0]])
         elif hasattr(child, "get_delta_weight") or quantize.is_quantised(child):
             setattr(module, name, _whole(child))
-        else:
-            _replace(child)
+        elif child is not but:
+            _replace(child, but)
 
 
 def _whole(layer: nn.Module) -> nn.Linear:
@@ -93,20 +113,63 @@ def _whole(layer: nn.Module) -> nn.Linear:
     if base is not layer:
         assert not layer.merged, "the adapters are merged already"
         for adapter in layer.active_adapters:
-            weight += layer.get_delta_weight(adapter).float()
+            weight = weight + layer.get_delta_weight(adapter).float()
     whole = nn.Linear(base.in_features, base.out_features, device="meta")
     whole.weight = nn.Parameter(weight, requires_grad=False)
     whole.bias = base.bias
     return whole
 
 
+def conversations(
+    model: QwenAudio,
+    renderer: Renderer,
+    *,
+    manifest: Path | None = None,
+    talks: Path | None = None,
+    positions: int = POSITIONS,
+) -> list[torch.Tensor]:
+    """What the language model is given, embeddings (n, width), in conversations about the clips of
+    a manifest and in those of text alone: half of the positions each, where there are both."""
+    ask = Chat(renderer, talks) if model.config.chats else Tags(renderer)
+    kinds = [_about(manifest, ask, renderer)] if manifest else []
+    if talks:
+        draw = np.random.default_rng(0)
+        kinds.append(ask.alone(draw) for _ in count())
+    learner, prompts = Learner(model, hears=False), []
+    for kind in kinds:
+        n_wanted = sum(map(len, prompts)) + positions // len(kinds)
+        while sum(map(len, prompts)) < n_wanted:
+            prompts += learner.embeddings(next(kind))
+    return prompts
+
+
+def _about(manifest: Path, ask: Chat | Tags, renderer: Renderer) -> Iterator[Made]:
+    rows, _ = data.within(data.read(manifest), LONGEST)
+    mixed = mixture.Mixture(
+        rows, mixture.weights(rows, temperature=2.0), seed=0, seconds=SECONDS, whole=True
+    )
+    batches = Batches(mixed, ask, renderer, rough=0.0)
+    return (made for made in (batches[i] for i in count()) if "mels" in made)
+
+
 def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Write a checkpoint in 4 bits.")
     cli.add_argument("folder", type=Path, help="a checkpoint, not yet in 4 bits")
     cli.add_argument("out", type=Path, help="the folder to write")
+    cli.add_argument("--calibration", type=Path, metavar="MANIFEST", help="clips it may hear")
+    cli.add_argument("--text", type=Path, metavar="FILE", help="conversations without sound")
     args = cli.parse_args(argv)
     model = checkpoint.load(args.folder, Placement(torch.device("cpu"), torch.float32, 32))
-    export(model, args.out, beside=args.folder)
+    renderer = Renderer(tokenizer.load(args.folder), model.audio.n_slots_of)
+    heard = conversations(model, renderer, manifest=args.calibration, talks=args.text)
+    if heard:
+        print(f"{len(heard)} conversations, {sum(map(len, heard))} positions", flush=True)
+    n_layers = len(model.llm.layers)
+
+    def tell(done: int) -> None:
+        print(f"{done} of {n_layers} layers", flush=True)
+
+    export(model, args.out, calibration=heard, beside=args.folder, tell=tell)
 
 
 if __name__ == "__main__":

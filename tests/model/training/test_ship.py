@@ -54,14 +54,32 @@ def test_adapters_on_4_bit_weights_are_merged_exactly(tmp_path):
     torch.testing.assert_close(logits(ship.plain(wrapped)), wanted, atol=2e-2, rtol=2e-2)
 
 
-@pytest.mark.parametrize("bits", [4, 16])
-def test_the_folder_opens_as_what_was_written(tmp_path, bits):
+PROMPTS = [torch.randn(30, 64) for _ in range(4)]
+
+
+@pytest.mark.parametrize("bits, heard", [(4, None), (4, PROMPTS), (16, None)])
+def test_the_folder_opens_as_what_was_written(tmp_path, bits, heard):
     wrapped, _ = adapted()
-    written = ship.export(wrapped, tmp_path, bits=bits)
+    written = ship.export(wrapped, tmp_path, bits=bits, calibration=heard)
     assert checkpoint.is_prequantised(tmp_path) == (bits == 4)
     again = checkpoint.load(tmp_path, FULL)
-    for name, layer in ship.linears(written):
-        assert torch.equal(quantize.weight_of(layer).float(), again.get_submodule(name).weight)
+    for name, layer in written.named_modules():
+        if isinstance(layer, torch.nn.Linear) and name.startswith("llm."):
+            assert torch.equal(quantize.weight_of(layer).float(), again.get_submodule(name).weight)
+            assert quantize.is_quantised(layer) == (bits == 4)
+    unpacked = ship.plain(written)
+    unpacked.llm.embed_tokens.weight.data = again.llm.embed_tokens.weight.data  # 8 bits when stored
+    unpacked.head.weight = unpacked.llm.embed_tokens.weight
+    assert torch.equal(logits(unpacked), logits(again))
+
+
+def test_a_4_bit_folder_is_opened_in_4_bits_as_it_was_rounded(tmp_path):
+    written = ship.export(tiny_model(**SIZES), tmp_path, calibration=PROMPTS)
+    again = checkpoint.load(tmp_path, Placement(CPU, torch.float32, 4))
+    for name, layer in again.named_modules():
+        if quantize.is_quantised(layer):
+            as_written = quantize.weight_of(written.get_submodule(name))
+            assert torch.equal(quantize.weight_of(layer), as_written)
 
 
 def test_an_export_over_another_leaves_nothing_of_it(tmp_path):
