@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from model import audio
 from model.engine import Engine
 from model.errors import DoesNotFit, Unplayable
@@ -18,8 +20,10 @@ from model.evaluation.pair import Pair
 from model.messages import Clip, Message, Sampling
 from model.tasks import Task
 
-ALL_SPEECH = "all speech"
-_SPOKEN = Figure("word error rate")
+TOGETHER = {  # what several tasks of one manifest are summed up as, by their metrics
+    "all speech": ("word error rate",),
+    "all labels": ("accuracy", "note accuracy"),
+}
 
 
 @dataclass(frozen=True)
@@ -207,17 +211,28 @@ def _answer_or_why(engine: Engine, talk: _Talk, how: dict) -> str:
 
 
 def summaries(rows: Sequence[dict]) -> list[Summary]:
-    """One for each figure of each task, in the order of their names, and one for all speech that
-    is written down together. Figures whose counter is not here are left out: see `missing`."""
+    """One for each figure of each task, in the order of their names; then all that was written
+    down, and all labels, together. Figures whose counter is not here are left out: see `missing`.
+    """
     found = []
     for task, some in _grouped(rows).items():
         for figure in judged(task).figures:
             with suppress(NoCounter):
                 found.append(_sum_up(task, figure, some))
-    spoken = [row for row in rows if judged(row["task"]).figures == (_SPOKEN,)]
-    if len({row["task"] for row in spoken}) > 1:
-        found.append(_sum_up(ALL_SPEECH, _SPOKEN, spoken))
+    for name, metrics in TOGETHER.items():
+        some = [row for row in rows if _only_metric(row) in metrics]
+        if len({row["task"] for row in some}) > 1:
+            counts = [METRICS[_only_metric(row)].counts(_pair(row)) for row in some]
+            metric = METRICS[metrics[0]]
+            judged_together = metric.judge_counts(np.array(counts, dtype=float))
+            found.append(Summary(name, metric.name, metric.better, *judged_together, len(some)))
     return found
+
+
+def _only_metric(row: dict) -> str:
+    """Of a task; empty for a benchmark."""
+    figures = judged(row["task"]).figures
+    return figures[0].metric if len(figures) == 1 and figures[0].published is None else ""
 
 
 def missing(rows: Sequence[dict]) -> list[str]:

@@ -23,6 +23,15 @@ def _ratio(sums: np.ndarray) -> float:
     return float(amount / out_of) if out_of else float(amount > 0)
 
 
+def _draws(n: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
+
+
+def _interval(figures: Sequence[float]) -> tuple[float, float]:
+    low, high = np.percentile(figures, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
+    return float(low), float(high)
+
+
 @dataclass(frozen=True)
 class Metric:
     """One of three: `counts` gives numbers for each item, whose sums over the set make the figure
@@ -45,21 +54,21 @@ class Metric:
             return float(self.each(pairs).mean())
         return self.of_sums(self._counts(pairs).sum(axis=0))
 
-    def judge(self, pairs: Sequence[Pair], seed: int = 0) -> tuple[float, float, float]:
+    def judge(self, pairs: Sequence[Pair]) -> tuple[float, float, float]:
         """The figure, and its 95 % interval by drawing the items anew (percentile bootstrap)."""
-        draws = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
+        if self.counts is not None:
+            return self.judge_counts(self._counts(pairs))
+        draws = _draws(len(pairs))
         if self.whole is not None:
             figure = self.whole(pairs)
-            figures = [self.whole([pairs[i] for i in draw]) for draw in draws]
-        elif self.each is not None:
-            each = self.each(pairs)
-            figure, figures = float(each.mean()), each[draws].mean(axis=1)
-        else:
-            counts = self._counts(pairs)
-            figure = self.of_sums(counts.sum(axis=0))
-            figures = [self.of_sums(counts[draw].sum(axis=0)) for draw in draws]
-        low, high = np.percentile(figures, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
-        return figure, float(low), float(high)
+            return figure, *_interval([self.whole([pairs[i] for i in draw]) for draw in draws])
+        each = self.each(pairs)
+        return float(each.mean()), *_interval(each[draws].mean(axis=1))
+
+    def judge_counts(self, counts: np.ndarray) -> tuple[float, float, float]:
+        """The same from what was counted of each item (items, numbers)."""
+        drawn = [self.of_sums(counts[draw].sum(axis=0)) for draw in _draws(len(counts))]
+        return self.of_sums(counts.sum(axis=0)), *_interval(drawn)
 
     def badness(self, pairs: Sequence[Pair]) -> list[float]:
         """How bad each item of a set is, for a list of the worst."""

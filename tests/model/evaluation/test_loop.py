@@ -187,6 +187,15 @@ def test_what_does_not_chat_is_given_the_tags_of_the_task_in_the_language_of_the
     ]
 
 
+def test_labels_of_several_tasks_are_also_summed_up_together():
+    told = [("event", "A dog.", "A dog."), ("event", "A cat.", "A dog."), ("note", "C4.", "C4.")]
+    told += [("asr", "hello", "hello"), ("vocalsound", "sigh", "sniff")]
+    rows = [{"task": task, "true": true, "answer": answer} for task, true, answer in told]
+    found = {s.task: s for s in loop.summaries(rows)}
+    assert set(found) == {"event", "note", "asr", "vocalsound", "all labels"}
+    assert (found["all labels"].value, found["all labels"].items) == (pytest.approx(2 / 3), 3)
+
+
 def test_some_are_always_the_same_and_in_their_order():
     items = [manifest.Item(sounds=(), text=str(number)) for number in range(50)]
     few = manifest.some(items, 9)
