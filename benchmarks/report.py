@@ -55,6 +55,11 @@ ROWS = {
         "python -m benchmarks.answering",
         "{first_token_s:.2f} s; {tokens_per_s:.0f} tokens a second",
     ),
+    "training": Row(
+        "stage 1 of training on {device}: sound learned from; share of its matrix peak",
+        "python -m benchmarks.training",
+        "{audio_s_per_s:.1f} s a second; {peak_share:.0%} of {peak_tflops:.2f} Tflop/s",
+    ),
 }
 
 

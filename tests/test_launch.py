@@ -80,6 +80,9 @@ def test_ask_reads_standard_input(sounds):
         (["ask", "launch.py"], "Add a question"),
         (["--bits", "5"], "invalid choice: '5'"),
         (["dance"], "unrecognized arguments: dance"),
+        (["train", "--stage", "sft", "--out", "x"], "or try --toy"),
+        (["train", "--toy", "--stage", "juggling"], "invalid choice: 'juggling'"),
+        (["train", "--toy", "--stage", "sft", "--steps", "1", "--minutes", "1"], "not allowed"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_the_rule(capsys, words, said):
@@ -104,6 +107,14 @@ def test_a_model_that_is_not_here_is_a_sentence(capsys, tmp_path):
     where = ["--model", "qwen-audio-chat", "--data", str(tmp_path)]
     assert launch.main(["ask", *where, "hello"]) == 1
     assert "launch.py download qwen-audio-chat" in capsys.readouterr().err
+
+
+def test_a_stage_without_an_end_is_a_sentence(capsys, tmp_path):
+    words = ["train", "--stage", "sft", "--data", "no.jsonl", "--out", str(tmp_path)]
+    assert launch.main(words) == 1
+    assert "--minutes or --steps" in capsys.readouterr().err
+    assert launch.main([*words, "--steps", "3"]) == 1
+    assert "no.jsonl cannot be read" in capsys.readouterr().err
 
 
 @pytest.mark.mini

@@ -20,8 +20,9 @@ from torch.utils.data import Dataset
 from model.messages import Clip
 from model.prompt import Renderer
 from model.spec import END_OF_TEXT
+from model.tasks import TASKS
 from model.training import augment, ctc, data, talk
-from model.training.dialogues import IGNORED, Dialogue, converse, render, small_talk
+from model.training.dialogues import IGNORED, Dialogue, Turn, converse, render, small_talk
 from model.training.facts import Facts
 from model.training.learner import SHARED
 from model.training.mixture import NEIGHBOURS, Batch, Mixture, Unit
@@ -39,6 +40,7 @@ class Stage:
     learns: tuple[str, ...]
     rate: float
     rough: float  # share of clips that is roughened
+    plainly: float = 0.0  # share of batches of conversations with nothing made of the rows
     faster: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -62,7 +64,7 @@ STAGES = {
         faster=dict.fromkeys(_NEW, 10.0) | dict.fromkeys(_OLD[1:], 3.0),
     ),
     "sft": Stage(learns=("model.llm.",), rate=2e-4, rough=0.3),
-    "adapt": Stage(learns=("model.llm.",), rate=5e-4, rough=0.3),
+    "adapt": Stage(learns=("model.llm.",), rate=5e-4, rough=0.3, plainly=0.7),
 }
 
 
@@ -113,15 +115,20 @@ class Tags:
 
 
 class Chat:
-    """Stage 2: conversations about clips; now and then of text alone, from the file `talks`."""
+    """Stage 2: conversations about clips; now and then of text alone, from the file `talks`. In a
+    share `plainly` of the batches stand each clip's own question and answer, and nothing else."""
 
-    def __init__(self, renderer: Renderer, talks: Path | None = None):
-        self.renderer = renderer
+    def __init__(self, renderer: Renderer, talks: Path | None = None, *, plainly: float = 0.0):
+        self.renderer, self.plainly = renderer, plainly
         self.talks = talk.read(talks) if talks else []
         self.small = small_talk(self.talks)
 
     def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> Made:
         """About clips that all fill `n_samples`, in their order."""
+        if draw.random() < self.plainly:
+            rows = [unit[int(draw.integers(len(unit)))] for unit in units]
+            asked = [Turn(r.question or TASKS[r.task].asks, r.text, n_samples) for r in rows]
+            return _both(render(self.renderer, [turn]) for turn in asked)
         facts = [Facts.of(unit, n_samples) for unit in units]
         said = converse(facts, self.small, random.Random(int(draw.integers(1 << 62))))
         return _both(render(self.renderer, turns) for turns in said)

@@ -29,7 +29,7 @@ from transformers.trainer_utils import get_last_checkpoint, set_seed
 from model.prompt import Renderer
 from model.training import data, ends, mixture, toy
 from model.training.course import Course
-from model.training.plan import CannotTrain, Plan, settled
+from model.training.plan import CannotTrain, Plan, in_four_bits, settled
 from model.training.stages import STAGES, Batches, Chat, Tags
 from model.training.trainer import StageTrainer
 
@@ -75,6 +75,8 @@ def run(
     if not course.is_over(step):
         tell(f"Stopped at step {step}. With --resume it goes on from there.")
     elif is_first:
+        if in_four_bits(plan):
+            tell("Rounding to 4 bits, with an eye to what was heard.")
         ends.finish(plan, learner, batches)
         tell(f"Done, after {step} steps and {course.seconds / 60:.1f} minutes: {plan.out}")
     return [line["loss"] for line in trainer.state.log_history if "loss" in line]
@@ -161,7 +163,7 @@ def mixed(plan: Plan, rows: list[data.Row], renderer: Renderer, *, chats: bool) 
     by_tags = stage.hears or not chats
     chances = mixture.weights(rows, temperature=plan.temperature, given=plan.weights)
     order = mixture.Mixture(rows, chances, seed=plan.seed, seconds=plan.seconds, whole=not by_tags)
-    ask = Tags(renderer) if by_tags else Chat(renderer, plan.talk)
+    ask = Tags(renderer) if by_tags else Chat(renderer, plan.talk, plainly=stage.plainly)
     reading = plan.stage == "warmstart"
     return Batches(
         order,
