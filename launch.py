@@ -14,7 +14,7 @@ from model.errors import EarshotError, Empty  # noqa: E402
 from model.messages import Message, Sampling  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
 
-STAGES = ("warmstart", "pretrain", "sft", "adapt")
+STAGES = ("warmstart", "pretrain", "sft", "joint", "adapt")  # model/training/stages.py
 COMMANDS = ("ui", "ask", "doctor", "download", "info", "evaluate", "train")
 
 

@@ -109,6 +109,12 @@ def test_a_model_that_is_not_here_is_a_sentence(capsys, tmp_path):
     assert "launch.py download qwen-audio-chat" in capsys.readouterr().err
 
 
+def test_the_command_knows_every_stage():
+    from model.training.stages import STAGES
+
+    assert launch.STAGES == tuple(STAGES)
+
+
 def test_a_stage_without_an_end_is_a_sentence(capsys, tmp_path):
     words = ["train", "--stage", "sft", "--data", "no.jsonl", "--out", str(tmp_path)]
     assert launch.main(words) == 1

@@ -53,7 +53,7 @@ def begin(
         reader=_reader(plan.base, texts, model, tokens) if plan.ctc_share else None,
         ctc_share=plan.ctc_share,
     )
-    if not stage.hears and not plan.full:
+    if stage.speaks and not plan.full:
         adapt(model, plan.rank, packed=plan.bits == 4)
     learning = choose(learner, stage, last_layers=plan.layers)
     for name, weight in learner.named_parameters():

@@ -4,6 +4,8 @@ warmstart  the ear reads by itself (model/training/ctc.py); the language model d
 pretrain   many tasks by their tags; the language model is frozen, the ear learns to speak its
            language (Qwen-Audio, arXiv 2311.07919, section 3.2)
 sft        conversations in ChatML; the ear is fixed, the language model learns (section 3.3)
+joint      conversations; the ear and the language model's adapters learn together (the paper has no
+           such stage: a small language model leaves more for the ear to learn)
 adapt      sft on recordings of one's own
 """
 
@@ -33,11 +35,15 @@ TALK = 10  # dialogues in a batch of them
 _ROUND = 8  # token counts are padded to multiples of it: few shapes
 
 
+TAGS, CHAT, READS = "tags", "chat", ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """`learns` are beginnings of names; `rate` is the peak, times what `faster` says of a name."""
 
     learns: tuple[str, ...]
+    asks: str  # by TAGS, in a CHAT, or nothing (READS)
     rate: float
     rough: float  # share of clips that is roughened
     plainly: float = 0.0  # share of batches of conversations with nothing made of the rows
@@ -45,26 +51,37 @@ class Stage:
 
     @property
     def hears(self) -> bool:
+        """Whether the ear learns."""
         return any(name.startswith("model.audio") for name in self.learns)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the language model learns."""
+        return any(name.startswith("model.llm") for name in self.learns)
 
 
 _OLD = ("model.audio.layers.", "model.audio.ln_post", "model.audio.proj")
 _NEW = ("reader.", "new_rows", "model.audio.boundary", "model.audio.out_norm")
+_LLM = "model.llm."
+_EAR_FIRST = dict.fromkeys(_NEW, 10.0) | dict.fromkeys(_OLD[1:], 3.0)
 STAGES = {
     "warmstart": Stage(
         learns=(*_OLD, "reader."),
+        asks=READS,
         rate=2e-4,
         rough=0.8,
         faster=dict.fromkeys((*_NEW, *_OLD[1:]), 10.0),
     ),
-    "pretrain": Stage(
-        learns=(*_OLD, *_NEW),
-        rate=1e-4,
-        rough=0.5,
-        faster=dict.fromkeys(_NEW, 10.0) | dict.fromkeys(_OLD[1:], 3.0),
+    "pretrain": Stage(learns=(*_OLD, *_NEW), asks=TAGS, rate=1e-4, rough=0.5, faster=_EAR_FIRST),
+    "sft": Stage(learns=(_LLM,), asks=CHAT, rate=2e-4, rough=0.3),
+    "joint": Stage(
+        learns=(_LLM, *_OLD, *(name for name in _NEW if name != "new_rows")),
+        asks=CHAT,
+        rate=5e-5,
+        rough=0.4,
+        faster=_EAR_FIRST | {_LLM: 16.0},
     ),
-    "sft": Stage(learns=("model.llm.",), rate=2e-4, rough=0.3),
-    "adapt": Stage(learns=("model.llm.",), rate=5e-4, rough=0.3, plainly=0.7),
+    "adapt": Stage(learns=(_LLM,), asks=CHAT, rate=5e-4, rough=0.3, plainly=0.7),
 }
 
 

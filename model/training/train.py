@@ -27,7 +27,7 @@ from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
 from model.prompt import Renderer
-from model.training import data, ends, mixture, toy
+from model.training import data, ends, mixture, stages, toy
 from model.training.course import Course
 from model.training.plan import CannotTrain, Plan, in_four_bits, settled
 from model.training.stages import STAGES, Batches, Chat, Tags
@@ -143,7 +143,8 @@ def _arguments(plan: Plan, course: Course) -> TrainingArguments:
         remove_unused_columns=False,
         dataloader_num_workers=plan.workers,
         dataloader_pin_memory=not on_cpu,
-        ddp_find_unused_parameters=bool(plan.ctc_share),  # a batch may hold nothing to be read
+        # a batch may hold nothing to be read, or no sound at all
+        ddp_find_unused_parameters=bool(plan.ctc_share) or STAGES[plan.stage].hears,
         disable_tqdm=True,  # ours shows minutes too
     )
 
@@ -160,18 +161,22 @@ def _last_checkpoint(plan: Plan) -> str | None:
 def mixed(plan: Plan, rows: list[data.Row], renderer: Renderer, *, chats: bool) -> Batches:
     """The batches of a run. A model that does not chat is asked by tags in every stage."""
     stage = STAGES[plan.stage]
-    by_tags = stage.hears or not chats
+    asks = stages.TAGS if stage.asks and not chats else stage.asks
     chances = mixture.weights(rows, temperature=plan.temperature, given=plan.weights)
-    order = mixture.Mixture(rows, chances, seed=plan.seed, seconds=plan.seconds, whole=not by_tags)
-    ask = Tags(renderer) if by_tags else Chat(renderer, plan.talk, plainly=stage.plainly)
-    reading = plan.stage == "warmstart"
+    order = mixture.Mixture(
+        rows, chances, seed=plan.seed, seconds=plan.seconds, whole=asks == stages.CHAT
+    )
+    ask = None
+    if asks:
+        chat = asks == stages.CHAT
+        ask = Chat(renderer, plan.talk, plainly=stage.plainly) if chat else Tags(renderer)
     return Batches(
         order,
-        None if reading else ask,
+        ask,
         renderer,
         rough=stage.rough,
         reads=bool(plan.ctc_share),
-        hinted=plan.hinted if reading else 0,
+        hinted=0 if asks else plan.hinted,
     )
 
 

@@ -101,12 +101,13 @@ def test_only_answers_are_learned(world):
 
 
 def test_what_learns_is_what_the_stage_says(world):
-    of = {stage: begun(world, stage)[2] for stage in ("warmstart", "pretrain", "sft")}
+    of = {stage: begun(world, stage)[2] for stage in ("warmstart", "pretrain", "sft", "joint")}
     full = begun(world, "sft", full=True)[2]
     assert all(name.startswith("model.audio.") for name in of["warmstart"])
     assert "new_rows" in of["pretrain"] and "model.audio.boundary.weight" in of["pretrain"]
     assert not any(name.startswith("model.llm") for name in of["pretrain"])
     assert all(".lora_" in name and name.startswith("model.llm.") for name in of["sft"])
+    assert set(of["joint"]) == set(of["sft"]) | set(of["pretrain"]) - {"new_rows"}
     assert len(full) > 20 and all(n.startswith("model.llm.") for n in full)
     assert "model.llm.embed_tokens.weight" not in full
     last = begun(world, "pretrain", layers=1)[2]
