@@ -23,9 +23,10 @@ from model.prompt import Renderer
 from model.qwen_audio import QwenAudio
 from model.spec import TAGS
 from model.training import ctc, ship
+from model.training.batches import Batches
 from model.training.learner import Learner
 from model.training.plan import Plan, in_four_bits
-from model.training.stages import STAGES, Batches, Stage
+from model.training.stages import STAGES, Stage
 
 READER = "reader.safetensors"  # beside a checkpoint whose ear reads by itself
 LARGE = 2_000_000_000  # weights of a model that is loaded in 16 bits at once

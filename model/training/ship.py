@@ -23,8 +23,8 @@ from model.placement import Placement
 from model.prompt import Renderer
 from model.qwen_audio import QwenAudio
 from model.training import data, mixture, rounding
+from model.training.batches import Batches, Chat, Made, Tags
 from model.training.learner import Learner
-from model.training.stages import Batches, Chat, Made, Tags
 
 # always the likeliest word: a transcriber should not be inventive
 _SPEAKING = {"do_sample": False, "max_new_tokens": 256, "repetition_penalty": 1.0}

@@ -27,10 +27,11 @@ from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
 from model.prompt import Renderer
-from model.training import data, ends, mixture, stages, toy
+from model.training import data, ends, mixture, toy
+from model.training.batches import Batches, Chat, Tags
 from model.training.course import Course
 from model.training.plan import CannotTrain, Plan, in_four_bits, settled
-from model.training.stages import STAGES, Batches, Chat, Tags
+from model.training.stages import CHAT, STAGES, TAGS
 from model.training.trainer import StageTrainer
 
 SPEECH_TASK = "transcribe"
@@ -161,14 +162,12 @@ def _last_checkpoint(plan: Plan) -> str | None:
 def mixed(plan: Plan, rows: list[data.Row], renderer: Renderer, *, chats: bool) -> Batches:
     """The batches of a run. A model that does not chat is asked by tags in every stage."""
     stage = STAGES[plan.stage]
-    asks = stages.TAGS if stage.asks and not chats else stage.asks
+    asks = TAGS if stage.asks and not chats else stage.asks
     chances = mixture.weights(rows, temperature=plan.temperature, given=plan.weights)
-    order = mixture.Mixture(
-        rows, chances, seed=plan.seed, seconds=plan.seconds, whole=asks == stages.CHAT
-    )
+    order = mixture.Mixture(rows, chances, seed=plan.seed, seconds=plan.seconds, whole=asks == CHAT)
     ask = None
     if asks:
-        chat = asks == stages.CHAT
+        chat = asks == CHAT
         ask = Chat(renderer, plan.talk, plainly=stage.plainly) if chat else Tags(renderer)
     return Batches(
         order,

@@ -22,6 +22,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from model.checkpoint import give_back_freed_memory
 from model.training import curve, ends, stages
+from model.training.batches import Batches
 from model.training.course import Course
 from model.training.plan import Plan
 
@@ -38,7 +39,7 @@ class StageTrainer(Trainer):
         self,
         learner,
         args: TrainingArguments,
-        batches: stages.Batches,
+        batches: Batches,
         course: Course,
         plan: Plan,
         *,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from model.spec import AUDIO_END, AUDIO_START, END_OF_TEXT, HOP, IM_END
-from model.training import data, dialogues, ends, stages, toy
+from model.training import batches, data, dialogues, ends, stages, toy
 from model.training.dialogues import IGNORED
 from model.training.learner import Learner
 from model.training.plan import Plan
@@ -40,8 +40,8 @@ def test_a_learners_loss_is_the_models_own(world):
     with torch.no_grad():
         learner.new_rows += torch.randn_like(learner.new_rows) * 0.1
     rows = data.read(world[1])[:2]
-    made = stages.Tags(renderer)([rows], N, None) | {"mels": mels(1)}
-    alone = stages.Tags(renderer)([rows[:1]], N, None)
+    made = batches.Tags(renderer)([rows], N, None) | {"mels": mels(1)}
+    alone = batches.Tags(renderer)([rows[:1]], N, None)
     mine = loss(learner, mels=mels(1), **alone)
     model = learner.settle()
     model.llm.config._attn_implementation = "sdpa"  # which knows by itself what is later
@@ -54,7 +54,7 @@ def test_a_learners_loss_is_the_models_own(world):
 def test_questions_beside_each_other_are_as_if_alone(world):
     learner, renderer, _ = begun(world)
     rows = data.read(world[1])
-    tags = stages.Tags(renderer)
+    tags = batches.Tags(renderer)
     units = [tuple(rows[:2]), tuple(rows[2:3]), (rows[4], rows[7], rows[5])]
     beside = loss(learner, **tags(units, N, None), mels=mels(3))
     alone = [
@@ -72,11 +72,11 @@ def test_reading_the_common_opening_once_changes_nothing(world):
     alike = [[dialogues.Turn("Hello!", "Hello.")], [dialogues.Turn("Hello!", "Help.")]]
     for said, sound in ((turns, {"mels": mels(2)}), (talk, {}), (alike, {})):
         each = [dialogues.render(renderer, t) for t in said]
-        both = stages.tensors([d.ids for d in each], [d.labels for d in each])
+        both = batches.tensors([d.ids for d in each], [d.labels for d in each])
         apart = 0.0
         for i, d in enumerate(each):
             own = {name: value[i : i + 1] for name, value in sound.items()}
-            apart += loss(learner, **stages.tensors([d.ids], [d.labels]), **own)
+            apart += loss(learner, **batches.tensors([d.ids], [d.labels]), **own)
         assert loss(learner, **both, **sound) == pytest.approx(apart, rel=1e-5)
 
 
@@ -84,12 +84,12 @@ def test_only_answers_are_learned(world):
     _, renderer, _ = begun(world)
     control = renderer.tokenizer.control
     rows = data.read(world[1])[:2]
-    made = stages.Tags(renderer)([tuple(rows)], N, None)
+    made = batches.Tags(renderer)([tuple(rows)], N, None)
     learned = [i for i in made["labels"][0].tolist() if i != IGNORED]
     encode = renderer.tokenizer.encode
     assert learned == [i for row in rows for i in (*encode(row.text), control[END_OF_TEXT])]
 
-    chat = stages.Chat(renderer)
+    chat = batches.Chat(renderer)
     for seed in range(20):
         made = chat([tuple(rows)] * 2, N, np.random.default_rng(seed))
         for ids, labels in zip(made["ids"].tolist(), made["labels"].tolist(), strict=True):

@@ -1,0 +1,177 @@
+"""Batches as tensors: sound made new, and what is asked about it. Holds no model.
+
+Which clips come together is decided in model/training/mixture.py; everything here is drawn from
+the seed and the number of the batch, too.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from model.messages import Clip
+from model.prompt import Renderer
+from model.spec import END_OF_TEXT
+from model.tasks import TASKS
+from model.training import augment, ctc, data, talk
+from model.training.dialogues import IGNORED, Dialogue, Turn, converse, render, small_talk
+from model.training.facts import Facts
+from model.training.learner import SHARED
+from model.training.mixture import NEIGHBOURS, Batch, Mixture, Unit
+from model.windows import Window
+
+TALK_SHARE = 0.06  # of all batches: text alone, so that it goes on talking
+TALK = 10  # dialogues in a batch of them
+_ROUND = 8  # token counts are padded to multiples of it: few shapes
+
+Made = dict[str, torch.Tensor]  # what a Learner is given
+
+
+class Tags:
+    """Stage 1: the clip, then for each of its rows the tags, the answer and the end, one beside
+    the other: what the ear and the language model make of the sound is computed once."""
+
+    def __init__(self, renderer: Renderer):
+        self.renderer = renderer
+
+    def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> Made:
+        """About clips that all fill `n_samples`."""
+        window = Window(Clip(np.empty(n_samples, np.float32), ""), 0, n_samples)
+        ids, labels, segments = [], [], []
+        for unit in units:
+            said = [self.answered(window, row) for row in unit]
+            n = self.renderer.n_slots(n_samples) + 2
+            ids.append(said[0].ids[:n] + [i for one in said for i in one.ids[n:]])
+            labels.append([IGNORED] * n + [i for one in said for i in one.labels[n:]])
+            beside = [k for k, one in enumerate(said, SHARED + 1) for _ in one.ids[n:]]
+            segments.append([SHARED] * n + beside)
+        none = 1 + max(map(len, units))
+        return tensors(ids, labels) | {"segments": _rows(segments, none, _ROUND)}
+
+    def answered(self, window: Window, row: data.Row) -> Dialogue:
+        """One row alone."""
+        asked = self.renderer.tagged(window, row.asked(), row.question).ids
+        tokens = self.renderer.tokenizer
+        answer = [*tokens.encode(row.text), tokens.control[END_OF_TEXT]]
+        return Dialogue(asked + answer, [IGNORED] * len(asked) + answer)
+
+    def alone(self, draw) -> Made:
+        """No talk without sound."""
+        return {}
+
+
+class Chat:
+    """Stage 2: conversations about clips; now and then of text alone, from the file `talks`. In a
+    share `plainly` of the batches stand each clip's own question and answer, and nothing else."""
+
+    def __init__(self, renderer: Renderer, talks: Path | None = None, *, plainly: float = 0.0):
+        self.renderer, self.plainly = renderer, plainly
+        self.talks = talk.read(talks) if talks else []
+        self.small = small_talk(self.talks)
+
+    def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> Made:
+        """About clips that all fill `n_samples`, in their order."""
+        if draw.random() < self.plainly:
+            rows = [unit[int(draw.integers(len(unit)))] for unit in units]
+            asked = [Turn(r.question or TASKS[r.task].asks, r.text, n_samples) for r in rows]
+            return _both(render(self.renderer, [turn]) for turn in asked)
+        facts = [Facts.of(unit, n_samples) for unit in units]
+        said = converse(facts, self.small, random.Random(int(draw.integers(1 << 62))))
+        return _both(render(self.renderer, turns) for turns in said)
+
+    def alone(self, draw) -> Made:
+        """A batch without sound, or nothing."""
+        if not self.talks:
+            return {}
+        some = draw.choice(len(self.talks), min(TALK, len(self.talks)), replace=False)
+        few = [self.talks[i] for i in some]
+        return _both(render(self.renderer, turns, whole=whole) for turns, whole in few)
+
+
+class Batches(Dataset):
+    """Whole batches by number: tensors for a Learner. With `reads`, also the tokens that a reading
+    by CTC should find in what is said; the first `hinted` batches tell about where."""
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        ask: Tags | Chat | None,
+        renderer: Renderer,
+        *,
+        rough: float,
+        reads: bool = False,
+        hinted: int = 0,
+    ):
+        self.mixture, self.ask, self.renderer = mixture, ask, renderer
+        self.rough, self.reads, self.hinted = rough, reads, hinted
+
+    def __len__(self) -> int:
+        return 1 << 40  # it never ends; a run stops by steps or by the clock
+
+    def __getitem__(self, number: int) -> Made:
+        draw = np.random.default_rng((self.mixture.seed, 3, number))
+        together = np.random.default_rng((self.mixture.seed, 4, number // NEIGHBOURS))
+        if self.ask and together.random() < TALK_SHARE and (alone := self.ask.alone(draw)):
+            return alone
+        batch = self.mixture[number]
+        waves, spans = self._waves(batch, draw)
+        mels = augment.log_mel(torch.from_numpy(waves))
+        for mel in mels:
+            if draw.random() < self.rough:
+                augment.masked(mel, draw)
+        made = {"mels": mels}
+        if self.ask:
+            made |= self.ask(batch.units, batch.n_samples, draw)
+        if self.reads:
+            made |= self._read(batch, spans if number < self.hinted else None)
+        if "labels" not in made:
+            made["labels"] = made["spoken"].masked_fill(made["spoken"] == ctc.NONE, IGNORED)
+        return made
+
+    def _waves(self, batch: Batch, draw: np.random.Generator):
+        """Samples (clips, n), and where in them each clip is: shares of the length."""
+        waves, spans = [], []
+        for unit, speed in zip(batch.units, batch.speeds, strict=True):
+            sound = data.samples(unit[0])
+            sound = sound if speed == 1 else augment.stretched(sound, speed)
+            wave, start = augment.placed(sound, batch.n_samples, draw)
+            if draw.random() < self.rough:
+                wave = augment.roughened(wave, draw)
+            waves.append(augment.levelled(wave, draw) if self.rough else wave)
+            spans.append((start / len(wave), min(1.0, (start + len(sound)) / len(wave))))
+        return np.stack(waves), spans
+
+    def _read(self, batch: Batch, spans: list | None) -> Made:
+        tokens, slots = self.renderer.tokenizer, self.renderer.n_slots(batch.n_samples)
+        said = [next((r.text for r in unit if r.task == "transcribe"), "") for unit in batch.units]
+        read = [ctc.spoken(text, tokens) if text else [] for text in said]
+        made = {"spoken": _rows(read, ctc.NONE, 1)}
+        if spans is not None:
+            places = torch.full((*made["spoken"].shape, 2), ctc.NONE)
+            for place, span, row in zip(places, spans, read, strict=True):
+                if row:
+                    letters = [len(tokens.bytes_of(token)) for token in row]
+                    place[: len(row)] = torch.from_numpy(ctc.likely_places(span, letters, slots))
+            made["places"] = places
+        return made
+
+
+def tensors(ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]]) -> Made:
+    """Ids and labels (rows, n), padded on the right."""
+    return {"ids": _rows(ids, 0, _ROUND), "labels": _rows(labels, IGNORED, _ROUND)}
+
+
+def _both(said: Iterable[Dialogue]) -> Made:
+    said = list(said)
+    return tensors([d.ids for d in said], [d.labels for d in said])
+
+
+def _rows(rows: Sequence[Sequence[int]], fill: int, step: int) -> torch.Tensor:
+    longest = max(1, -(-max(map(len, rows)) // step)) * step
+    table = torch.full((len(rows), longest), fill)
+    for line, row in zip(table, rows, strict=True):
+        line[: len(row)] = torch.tensor(row, dtype=torch.long)
+    return table
