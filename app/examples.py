@@ -1,5 +1,6 @@
 """Recordings to begin with: each is one click, with a question that shows what Earshot is for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from app import assets
 class Example:
     key: str  # of its words in assets/i18n: example.KEY, and example.KEY.ask
     path: Path
+    tasks: tuple[str, ...]  # rows of model/tasks.py: a model that was taught one can answer
 
     @property
     def is_here(self) -> bool:
@@ -17,11 +19,16 @@ class Example:
 
 
 _ALL = (  # where they come from: assets/NOTICE.md
-    Example("speech", assets.FOLDER / "sample" / "queue-youarenext.g722"),
-    Example("bell", assets.FOLDER / "examples" / "bell.flac"),
-    Example("guitar", assets.FOLDER / "examples" / "guitar.flac"),
+    Example("speech", assets.FOLDER / "sample" / "queue-youarenext.g722", ("transcribe",)),
+    Example("bell", assets.FOLDER / "examples" / "bell.flac", ("note",)),
+    Example("guitar", assets.FOLDER / "examples" / "guitar.flac", ("note",)),
 )
 EXAMPLES = tuple(example for example in _ALL if example.is_here)
+
+
+def fitting(tasks: Collection[str]) -> list[Example]:
+    """Those that a model taught these tasks can say something about."""
+    return [example for example in EXAMPLES if not set(tasks).isdisjoint(example.tasks)]
 
 
 def find(key: str) -> Example | None:

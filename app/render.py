@@ -7,8 +7,8 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
-from app import marks, tools
-from app.examples import EXAMPLES, Example
+from app import examples, marks, tools
+from app.examples import Example
 from app.i18n import ENGLISH, LANGUAGES, Language
 from model.engine import About
 from sessions.records import (
@@ -257,7 +257,7 @@ def empty(
     id = escape(kept.id if kept else "")
     notice = escape(language.heard(notice))
     told = f'<p class="note" role="status">{notice}</p>' if notice else ""
-    tries = "".join(_example(example, language) for example in EXAMPLES)
+    tries = "".join(_example(example, language) for example in examples.fitting(about.tasks))
     asks = "".join(
         f'<button type="button" class="ask">{escape(language.heard(asked))}</button>'
         for asked in about.questions

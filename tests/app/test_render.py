@@ -37,6 +37,7 @@ ABOUT = {
     "context": 8192,
     "licence": "Apache-2.0",
     "note": "Small.",
+    "tasks": ("transcribe",),
 }
 
 
@@ -226,6 +227,14 @@ def test_the_bar_says_what_answers():
     about = About(**ABOUT)
     assert "mini · 4 bit · cpu · 0.2 GB" in render.bar(about)
     assert "Small." in render.empty(about, ENGLISH)
+
+
+def test_only_what_the_model_was_taught_is_offered_to_try():
+    voice, bell = "example.speech", "example.bell"
+    offered = render.empty(About(**ABOUT), ENGLISH)
+    assert ENGLISH.say(voice) in offered and ENGLISH.say(bell) not in offered
+    taught = About(**ABOUT | {"tasks": ("transcribe", "note")})
+    assert ENGLISH.say(bell) in render.empty(taught, ENGLISH)
 
 
 def test_every_text_of_the_page_is_in_the_persons_language():
