@@ -7,7 +7,6 @@ writes the model as it was when the run in the folder RUN was last saved, be it 
 """
 
 import argparse
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -124,14 +123,16 @@ def _reader(base: Path, texts: Iterable[str], model: QwenAudio, tokens) -> ctc.R
     return reader
 
 
-def finish(plan: Plan, learner: Learner, batches: Batches) -> None:
+def finish(plan: Plan, learner: Learner, values: dict[str, torch.Tensor], batches: Batches) -> None:
     """Writes the model that a run has made to `plan.out`, rounded to 4 bits where its base was. The
     learner is used up. What it has heard in a few batches tells how to round: a base that is in 4
     bits already would else swallow every change smaller than half a step."""
     if not in_four_bits(plan):
         if learner.reader is not None:
-            save_file(learner.reader.state_dict(), plan.out / READER)
-        write(plan, learned(learner), plan.out)
+            kept = {"reader.vocabulary": learner.reader.vocabulary.cpu()} | values
+            kept = {name: value for name, value in kept.items() if name.startswith("reader.")}
+            save_file({n.removeprefix("reader."): t for n, t in kept.items()}, plan.out / READER)
+        write(plan, values, plan.out)
         return
     device = learner.model.head.weight.device
     heard = ({n: t.to(device) for n, t in batches[i].items()} for i in range(HEARD))
@@ -149,11 +150,6 @@ def write(plan: Plan, values: dict[str, torch.Tensor], out: Path) -> None:
     checkpoint.save(ship.plain(whole.settle()), out, beside=plan.base)
 
 
-def learned(learner: nn.Module) -> dict[str, torch.Tensor]:
-    """What has learned, by name."""
-    return {name: p.detach() for name, p in learner.named_parameters() if p.requires_grad}
-
-
 def restore(learner: nn.Module, saved: dict[str, torch.Tensor]) -> None:
     """Puts saved values where something learns; every one of them must be there."""
     learning = {name: p for name, p in learner.named_parameters() if p.requires_grad}
@@ -168,10 +164,8 @@ def main(argv: list[str] | None = None) -> None:
     cli.add_argument("run", type=Path, help="the folder of a run")
     cli.add_argument("out", type=Path, help="the folder to write")
     args = cli.parse_args(argv)
-    told = json.loads((args.run / "plan.json").read_text(encoding="utf-8"))
-    told |= {name: Path(told[name]) for name in ("base", "out")}
     last = get_last_checkpoint(str(args.run))
-    write(Plan(**told), load_file(Path(last) / "model.safetensors"), args.out)
+    write(Plan.of(args.run), load_file(Path(last) / "model.safetensors"), args.out)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What one run is to do, and the refusal of what makes no sense. Reads no sound, loads no model."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from model import checkpoint
@@ -9,6 +10,7 @@ from model.errors import EarshotError
 from model.training import data, mixture
 from model.training.stages import STAGES
 
+NAME = "plan.json"
 PASSES, FEWEST = 12, 60  # over the recordings of one's own, and steps at least
 WARM_UP = 50  # steps, or a tenth of a run that is short
 
@@ -45,6 +47,19 @@ class Plan:
     resume: bool = False
     log_every: int = 10  # steps
     workers: int = 0  # processes that make batches ahead
+
+    def save(self) -> None:
+        """Writes it into the folder that comes out."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(asdict(self), default=str, indent=1)
+        (self.out / NAME).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def of(cls, run: Path) -> "Plan":
+        """The plan of a run, from its folder."""
+        told = json.loads((run / NAME).read_text(encoding="utf-8"))
+        told |= {name: Path(told[name]) for name in ("base", "out")}
+        return cls(**told | {"data": tuple(map(Path, told["data"]))})
 
     def __post_init__(self):
         if self.stage not in STAGES:

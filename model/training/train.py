@@ -13,13 +13,12 @@ DeepSpeed as that is configured:
 """
 
 import importlib.util
-import json
 import os
 import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -60,7 +59,9 @@ def run(
     # a norm in 32 bits of numbers in 16 is what autocast means; it only has no kernel of its own
     warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")
     said = [row.text for row in rows if row.task == SPEECH_TASK]
-    learner, renderer, learning = ends.begin(plan, said, args.device)
+    if plan.ctc_share and not said:
+        raise CannotTrain(f"There is nothing to be read in {_names(plan)}: leave out --ctc-share.")
+    learner, renderer, _ = ends.begin(plan, said, args.device)
     batches = mixed(plan, rows, renderer, chats=learner.model.config.chats)
     for line in _summary(rows, told, plan):
         tell(line)
@@ -68,19 +69,19 @@ def run(
     tell(f"{n / 1e6:.1f} M weights learn.")
     trainer = StageTrainer(learner, args, batches, course, plan, tell=tell, stop_at=stop_at)
     if is_first:
-        plan.out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(asdict(plan), default=str, indent=1)
-        (plan.out / "plan.json").write_text(text + "\n", encoding="utf-8")
+        plan.save()
     trainer.train(resume_from_checkpoint=last)
     step = trainer.state.global_step
     if not course.is_over(step):
         tell(f"Stopped at step {step}. With --resume it goes on from there.")
-    elif is_first:
+        return trainer.losses
+    values = trainer.learned()
+    if is_first:
         if in_four_bits(plan):
             tell("Rounding to 4 bits, with an eye to what was heard.")
-        ends.finish(plan, learner, batches)
+        ends.finish(plan, learner, values, batches)
         tell(f"Done, after {step} steps and {course.seconds / 60:.1f} minutes: {plan.out}")
-    return [line["loss"] for line in trainer.state.log_history if "loss" in line]
+    return trainer.losses
 
 
 def try_out(stage: str, tell: Callable[[str], None] = print) -> list[float]:

@@ -79,6 +79,17 @@ class StageTrainer(Trainer):
         if checkpoint is not None:  # the schedule has brought back the course as it was
             self.course.go_on(wanted)
 
+    @property
+    def losses(self) -> list[float]:
+        """As they were logged, from the first step on."""
+        return [line["loss"] for line in self.state.log_history if "loss" in line]
+
+    def learned(self) -> dict[str, torch.Tensor]:
+        """What has learned, by name, whole on the processor of every process: also where it is
+        spread over several."""
+        whole = self.accelerator.get_state_dict(self.model_wrapped)
+        return {name: whole[name].detach().cpu() for name in self.learning if name in whole}
+
     def _save(self, output_dir=None, state_dict=None):
         """What learns, and nothing else."""
         if self.args.should_save:
