@@ -245,3 +245,8 @@ _ROWS = (
 )
 TASKS = {task.name: task for task in _ROWS}
 assert len(TASKS) == len(_ROWS), "two tasks of one name"
+
+# names of tasks in manifests that are other words for a row
+ALSO = {name: "transcribe" for name in ("asr", "command", "word", "digit", "letter", "syllable")}
+ALSO |= {name: "event" for name in ("sound_event", "animal", "drum", "game_creature")}
+ALSO |= {"vocal": "vocal sound", "word_translation": "translate"}

@@ -14,7 +14,7 @@ from pathlib import Path
 from model.evaluation import layouts
 from model.evaluation.manifest import BadManifest, Item
 from model.evaluation.metrics import METRICS
-from model.tasks import TASKS, Task
+from model.tasks import ALSO, TASKS, Task
 
 MAX_TOKENS = 256  # of an answer, unless a benchmark says otherwise
 SCENES = {
@@ -231,11 +231,6 @@ _ALL = (
     ),
 )
 BENCHMARKS = {benchmark.name: benchmark for benchmark in _ALL}
-
-# names of tasks in manifests that are other words for a row of model/tasks.py
-ALSO = {name: "transcribe" for name in ("asr", "command", "word", "digit", "letter", "syllable")}
-ALSO |= {name: "event" for name in ("sound_event", "animal", "drum", "game_creature")}
-ALSO |= {"vocal": "vocal sound", "word_translation": "translate"}
 
 
 def judged(task: str) -> Benchmark:

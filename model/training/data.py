@@ -25,9 +25,8 @@ import numpy as np
 from model import audio
 from model.evaluation.manifest import BadManifest
 from model.spec import SAMPLE_RATE
-from model.tasks import SPEECH, TASKS, Task
+from model.tasks import ALSO, SPEECH, TASKS, Task
 
-OLD_NAMES = dict.fromkeys(("asr", "command", "word", "digit", "letter", "syllable"), "transcribe")
 KEPT = 64  # decoded files kept in memory
 PAUSE = 0.05  # seconds kept around the words of a window
 _LANGUAGES = "en zh de es ko fr ja it".split()  # those with a tag
@@ -77,7 +76,7 @@ def _row(manifest: Path, n: int, line: str) -> Row:
     try:
         facts = json.loads(line)
         file, text = manifest.parent / facts["audio"], facts["text"].strip()
-        task = OLD_NAMES.get(facts["task"], facts["task"])
+        task = ALSO.get(facts["task"], facts["task"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadManifest(
             f"Line {n} of {manifest.name} is not a clip with audio, task and text ({error!r})."
