@@ -261,17 +261,19 @@ def _sum_up(task: str, figure: Figure, rows: Sequence[dict]) -> Summary:
     return Summary(task, metric.name, metric.better, value, low, high, len(rows), *published)
 
 
-def worst(rows: Sequence[dict], n: int = 20) -> list[dict]:
-    """The rows whose answers are furthest from what is true."""
-    bad: list[tuple[float, dict]] = []
+def worst(rows: Sequence[dict], n: int = 20) -> dict[str, list[dict]]:
+    """For each task, the rows whose answers are furthest from what is true; none that are right."""
+    found = {}
     for task, some in _grouped(rows).items():
         for figure in judged(task).figures:
             with suppress(NoCounter):
-                bad += zip(
-                    METRICS[figure.metric].badness(list(map(_pair, some))), some, strict=True
-                )
+                metric = METRICS[figure.metric]
+                bad = zip(metric.badness(list(map(_pair, some))), some, strict=True)
+                right = 0 if metric.better == "lower" else -1
+                wrong = [(how, row) for how, row in bad if how > right]
+                found[task] = [row for _, row in sorted(wrong, key=lambda each: -each[0])[:n]]
                 break
-    return [row for _, row in sorted(bad, key=lambda each: -each[0])[:n]]
+    return found
 
 
 def _pair(row: dict) -> Pair:

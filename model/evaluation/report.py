@@ -15,7 +15,7 @@ from model.evaluation.loop import Summary, clip_of, row_of, worst
 from model.evaluation.manifest import Item, Sound
 from model.evaluation.metrics import METRICS
 
-WORST = 20  # items shown with their sound
+WORST = 12  # items of a task shown with their sound
 FEW = 24  # classes at most for a table of all against all
 MISTAKES = 60  # listed where there are more classes
 _STYLE = """
@@ -39,7 +39,8 @@ def write(
 ) -> None:
     """`rows` are those that the loop wrote; `items` know where the sounds are."""
     where = {item.key: item.sounds for item in items}
-    parts = [_figures(found), *_confusions(rows), _worst(worst(rows, WORST), where)]
+    parts = [_figures(found), *_confusions(rows)]
+    parts += [_worst(task, some, where) for task, some in worst(rows, WORST).items() if some]
     target.write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(model)}: '
         f"evaluation</title><style>{_STYLE}</style><body><h1>{escape(model)}</h1>" + "".join(parts),
@@ -132,15 +133,17 @@ def _mistakes(pairs: Counter) -> str:
     return _table(("true", "said", "times"), body) + (f"<p>And {rest} more.</p>" * (rest > 0))
 
 
-def _worst(rows: Sequence[dict], where: dict[str, Sequence[Sound]]) -> str:
+def _worst(task: str, rows: Sequence[dict], where: dict[str, Sequence[Sound]]) -> str:
     body = []
     for row in rows:
-        sound = " ".join(map(_player, where.get(row["key"], ())))
-        name = " ".join(filter(None, (row["audio"], row.get("question"))))
-        cells = [_text(row["task"]), _text(name), f"<td>{sound}</td>", _text(row["true"])]
-        body.append([*cells, _text(row["answer"] or row["unplayable"] or "(nothing)")])
-    head = ("task", "recording", "sound", "true", "answer")
-    return "<h2>Worst first</h2>" + _table(head, body)
+        sounds = where.get(row["key"], ())
+        names = [f"{s.file.name}{'' if s.start is None else f', {s.start:.1f} s'}" for s in sounds]
+        asked = [row["question"]] if row.get("question") else []
+        players = " ".join(map(_player, sounds))
+        body.append([_text("; ".join(names + asked)), f"<td>{players}</td>", _text(row["true"])])
+        body[-1].append(_text(row["answer"] or row["unplayable"] or "(nothing)"))
+    head = ("recording", "sound", "true", "answer")
+    return f"<h2>{escape(task)}: worst first</h2>" + _table(head, body)
 
 
 def _player(sound: Sound) -> str:

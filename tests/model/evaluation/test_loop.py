@@ -45,7 +45,7 @@ def test_the_loop_counts_what_an_engine_gets_wrong(sample, tmp_path):
     assert found.items == 4
     rows = [json.loads(line) for line in written.read_text().splitlines()]
     assert [bool(row["unplayable"]) for row in rows] == [False, False, False, True]
-    assert [row["true"] for row in loop.worst(rows, 2)] == ["good bye", "never heard"]
+    assert [row["true"] for row in loop.worst(rows, 2)["asr"]] == ["good bye", "never heard"]
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(sample, tmp_path):
@@ -230,7 +230,7 @@ def test_the_command_prints_a_table_and_one_line_of_json(sample, tmp_path, capsy
     words = ["evaluate", "--model", "parrot", "--manifest", str(sample), "--split", "test"]
     words += ["--items", str(tmp_path / "answers.jsonl"), "--report", str(tmp_path / "r.html")]
     assert launch.main(words) == 0
-    assert "Worst first" in (tmp_path / "r.html").read_text()
+    assert "worst first" in (tmp_path / "r.html").read_text()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["task", "items"]
     assert json.loads(lines[-1])["scores"][0]["items"] == 4
