@@ -67,7 +67,7 @@ def run(
     done = {key for key, row in _read(written).items() if row.get("by", "") == by}
     todo = sorted((item for item in items if item.key not in done), key=alike)
     with written.open("a", encoding="utf-8") as file:
-        for together in _batches(todo, batch):
+        for together in _batches(todo, batch, engine.about.chats):
             progress(len(items) - len(todo) + together.start, len(items))
             for row in _ask(engine, todo[together]):
                 file.write(json.dumps(row | {"by": by}, ensure_ascii=False) + "\n")
@@ -89,21 +89,19 @@ def _read(written: Path) -> dict[str, dict]:
         return {row["key"]: row for row in map(json.loads, lines)}
 
 
-def _kind(item: Item) -> tuple[str, str]:
-    return item.task, item.language
-
-
 def alike(item: Item) -> tuple:
     """To sort by: items with answers and sounds of one length come together."""
-    return *_kind(item), len(item.before), float(item.told.get("duration") or 0)
+    return item.task, item.language, len(item.before), float(item.told.get("duration") or 0)
 
 
-def _batches(items: Sequence[Item], size: int) -> Iterator[slice]:
-    """Neighbours of one task and language, at most `size` of them."""
+def _batches(items: Sequence[Item], size: int, chats: bool) -> Iterator[slice]:
+    """Neighbours, at most `size` of them; for a model that reads tags, those with the same tags."""
     start = 0
     while start < len(items):
         stop = start + 1
-        while stop < min(len(items), start + size) and _kind(items[stop]) == _kind(items[start]):
+        while stop < min(len(items), start + size) and (
+            chats or alike(items[stop])[:2] == alike(items[start])[:2]
+        ):
             stop += 1
         yield slice(start, stop)
         start = stop
@@ -162,13 +160,13 @@ def clip_of(sound: Sound) -> Clip:
 
 
 def _ask(engine: Engine, items: Sequence[Item]) -> list[dict]:
-    """Items of one task, side by side, each with its earlier questions first. A model that does
-    not chat is given the task's tags, and of a conversation the last question alone."""
-    benchmark, chats = judged(items[0].task), engine.about.chats
-    talks = [_Talk(item, benchmark, chats) for item in items]
+    """Items side by side, each with its earlier questions first. A model that does not chat is
+    given the tags that they share, and of a conversation the last question alone."""
+    chats = engine.about.chats
+    talks = [_Talk(item, judged(item.task), chats) for item in items]
     how = {"max_tokens": MAX_TOKENS}
     if not chats:
-        language = items[0].language
+        benchmark, language = judged(items[0].task), items[0].language
         tags = benchmark.row.spoken_in(language) if language else benchmark.row
         how = {"max_tokens": benchmark.max_tokens, "tags": tags}
     while asked := [talk for talk in talks if talk.ask()]:

@@ -187,6 +187,16 @@ def test_what_does_not_chat_is_given_the_tags_of_the_task_in_the_language_of_the
     ]
 
 
+def test_a_model_that_chats_is_asked_many_tasks_at_once_and_one_that_reads_tags_is_not():
+    told = [("event", "en")] * 2 + [("transcribe", "en"), ("transcribe", "fr")] * 2
+    items = [
+        manifest.Item(sounds=(), text="", task=task, told={"language": language})
+        for task, language in sorted(told)
+    ]
+    assert [s.stop - s.start for s in loop._batches(items, 4, True)] == [4, 2]
+    assert [s.stop - s.start for s in loop._batches(items, 4, False)] == [2, 2, 2]
+
+
 def test_labels_of_several_tasks_are_also_summed_up_together():
     told = [("event", "A dog.", "A dog."), ("event", "A cat.", "A dog."), ("note", "C4.", "C4.")]
     told += [("asr", "hello", "hello"), ("vocalsound", "sigh", "sniff")]
