@@ -119,7 +119,7 @@ def test_conversations_are_chosen_left_and_deleted(page):
     page.wait_for_selector(".turns.empty")
     send(page, LONG)
     page.wait_for_selector('#newest [data-status="writing"]')
-    page.click("#list a:text('the first one')")  # while the other is answered
+    page.click("#list a:has-text('the first one')")  # while the other is answered
     page.wait_for_selector("#shown .question:has-text('the first one')")
     page.wait_for_timeout(500)
     assert "word" not in page.inner_text("#newest")
