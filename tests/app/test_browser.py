@@ -60,7 +60,7 @@ def test_a_recording_gets_a_streamed_answer_and_both_survive_a_reload(page, serv
     assert "Audio" not in clip.inner_text() and "Recording" in clip.inner_text()
     clip.locator(".play").click()
     page.wait_for_function("document.querySelector('#shown audio').currentTime > 0.3")
-    assert "What do you hear" in page.inner_text("#list a[aria-current]")
+    expect(page.locator("#list a[aria-current]")).to_contain_text("What do you hear")
     sounds = [path for path in (server.data / "clips").rglob("*.flac")]
     assert loudness_at_both_ends(sounds[0]) == pytest.approx((1, 1), abs=0.1)
 
@@ -141,5 +141,5 @@ def test_what_holds_no_sound_is_refused_and_the_words_stay(page):
     letter = {"name": "letter.wav", "mimeType": "audio/wav", "buffer": b"Dear Sir or Madam. " * 40}
     page.set_input_files("#composer input[type=file]", letter)
     page.wait_for_selector(".trouble:not([hidden])")
-    assert "letter.wav" in page.inner_text(".trouble")
-    assert page.input_value("#composer textarea") == "What is this?"
+    expect(page.locator(".trouble")).to_contain_text("letter.wav")
+    expect(page.locator("#composer textarea")).to_have_value("What is this?")

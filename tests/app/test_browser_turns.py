@@ -40,8 +40,9 @@ def attach(page, *files):
     expect(page.locator(".attached li[data-digest]")).to_have_count(len(files))
 
 
-def names(page):
-    return page.locator(".attached li").evaluate_all("all => all.map(one => one.dataset.name)")
+def named(page, *names):
+    shown = "[...document.querySelectorAll('.attached li')].map(one => one.dataset.name)"
+    page.wait_for_function(f"names => JSON.stringify({shown}) == JSON.stringify(names)", arg=names)
 
 
 def tool(page, name, place="#newest"):
@@ -63,7 +64,7 @@ def test_versions_of_questions_and_answers_are_switched_by_arrows(page):
     expect(page.locator("#newest .versions")).to_contain_text("2 / 2")
     newest(page, "done")
     tool(page, "edit", "#shown")
-    assert page.input_value("#composer textarea") == "first words"
+    expect(page.locator("#composer textarea")).to_have_value("first words")
     send(page, "other words")
     expect(page.locator("#shown .versions")).to_contain_text("2 / 2")
     assert "other words" in newest(page, "done")
@@ -93,10 +94,10 @@ def test_an_answer_that_was_stopped_goes_on_and_is_marked(page):
 
 def test_clips_are_moved_named_and_cut_before_they_are_sent(page, server):
     attach(page, sound("low.wav", 3, 200), sound("high.wav", 2, 2000))
-    assert [one.inner_text() for one in page.locator(".attached b").all()] == ["Audio 1", "Audio 2"]
+    expect(page.locator(".attached b")).to_have_text(["Audio 1", "Audio 2"])
     page.focus(".attached li:first-child .move")
     page.keyboard.press("ArrowRight")
-    assert names(page) == ["high.wav", "low.wav"]
+    named(page, "high.wav", "low.wav")
     page.click(".attached li:last-child .handles .rename")
     page.fill(".attached input.rename", "A low tone")
     page.keyboard.press("Enter")
@@ -110,10 +111,10 @@ def test_clips_are_moved_named_and_cut_before_they_are_sent(page, server):
     expect(page.locator(".attached li[data-digest]")).to_have_count(2)
     page.click(".send")
     assert "[heard 2.0 s] [heard 1.5 s]" in newest(page, "done")
-    assert page.locator("#shown figcaption b").all_inner_texts() == ["Audio 1", "Audio 2"]
+    expect(page.locator("#shown figcaption b")).to_have_text(["Audio 1", "Audio 2"])
     page.hover("#shown article")
     page.click("#shown .tool.reuse >> nth=0")
-    assert names(page) == ["high.wav"]
+    named(page, "high.wav")
 
 
 PAINTED = """canvas => new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width,
@@ -142,7 +143,7 @@ def test_a_chip_plays_exactly_its_stretch_and_shows_it(page):
 def test_a_task_fills_the_composer_and_a_recording_alone_is_a_question(page):
     page.click(".composer .tasks")
     page.click(".popup button:has-text('Emotion')")
-    assert page.input_value("#composer textarea") == "In what mood is the speaker?"
+    expect(page.locator("#composer textarea")).to_have_value("In what mood is the speaker?")
     page.fill("#composer textarea", "")
     attach(page, sound("tone.wav", 2))
     expect(page.locator("#bar .room")).to_have_attribute("title", re.compile("1%|1 %"))
@@ -188,7 +189,7 @@ def test_a_refused_microphone_is_a_sentence_and_the_words_stay(page):
         Promise.reject(new DOMException("no", "NotAllowedError")); }""")
     page.click(".record")
     expect(page.locator(".trouble")).to_contain_text("not allowed")
-    assert page.input_value("#composer textarea") == "What is this?"
+    expect(page.locator("#composer textarea")).to_have_value("What is this?")
 
 
 def test_a_recording_that_did_not_arrive_is_kept_until_it_does(page):
