@@ -93,7 +93,7 @@ class Chat:
 
 class Batches(Dataset):
     """Whole batches by number: tensors for a Learner. With `reads`, also the tokens that a reading
-    by CTC should find in what is said; the first `hinted` batches tell about where."""
+    by CTC should find in it; the first `hinted` batches tell about where."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class Batches(Dataset):
 
     def _read(self, batch: Batch, spans: list | None) -> Made:
         tokens, slots = self.renderer.tokenizer, self.renderer.n_slots(batch.n_samples)
-        said = [next((r.text for r in unit if r.task == "transcribe"), "") for unit in batch.units]
+        said = [Facts.of(unit).spelled() for unit in batch.units]
         read = [ctc.spoken(text, tokens) if text else [] for text in said]
         made = {"spoken": _rows(read, ctc.NONE, 1)}
         if spans is not None:

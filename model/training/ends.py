@@ -118,8 +118,9 @@ def _reader(base: Path, texts: Iterable[str], model: QwenAudio, tokens) -> ctc.R
     if not (base / READER).exists():
         return ctc.Reader(words, ctc.vocabulary_of(texts, tokens), blank)
     saved = load_file(base / READER)
-    reader = ctc.Reader(words, saved["vocabulary"], blank)
-    reader.load_state_dict(saved)
+    known = {*saved.pop("vocabulary").tolist(), *ctc.vocabulary_of(texts, tokens)}
+    reader = ctc.Reader(words, sorted(known), blank)
+    reader.load_state_dict(saved, strict=False)  # its vocabulary is told anew
     return reader
 
 

@@ -29,11 +29,10 @@ from model.prompt import Renderer
 from model.training import data, ends, mixture, toy
 from model.training.batches import Batches, Chat, Tags
 from model.training.course import Course
+from model.training.facts import spellings
 from model.training.plan import CannotTrain, Plan, in_four_bits, settled
 from model.training.stages import CHAT, STAGES, TAGS
 from model.training.trainer import StageTrainer
-
-SPEECH_TASK = "transcribe"
 
 
 def run(
@@ -45,8 +44,6 @@ def run(
     model yet. Raises EarshotError.
     """
     rows, told = data.within((r for file in plan.data for r in data.read(file)), plan.longest)
-    if plan.stage == "warmstart":
-        rows = [row for row in rows if row.task == SPEECH_TASK]
     if not rows:
         raise CannotTrain(f"There is nothing to learn from in {_names(plan)}.")
     plan = settled(plan, rows)
@@ -58,7 +55,7 @@ def run(
     set_seed(plan.seed)
     # a norm in 32 bits of numbers in 16 is what autocast means; it only has no kernel of its own
     warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")
-    said = [row.text for row in rows if row.task == SPEECH_TASK]
+    said = [text for text in spellings(rows) if text]
     if plan.ctc_share and not said:
         raise CannotTrain(f"There is nothing to be read in {_names(plan)}: leave out --ctc-share.")
     learner, renderer, _ = ends.begin(plan, said, args.device)
@@ -165,7 +162,7 @@ def mixed(plan: Plan, rows: list[data.Row], renderer: Renderer, *, chats: bool) 
     stage = STAGES[plan.stage]
     asks = TAGS if stage.asks and not chats else stage.asks
     chances = mixture.weights(rows, temperature=plan.temperature, given=plan.weights)
-    order = mixture.Mixture(rows, chances, seed=plan.seed, seconds=plan.seconds, whole=asks == CHAT)
+    order = mixture.Mixture(rows, chances, seed=plan.seed, seconds=plan.seconds, whole=asks != TAGS)
     ask = None
     if asks:
         chat = asks == CHAT

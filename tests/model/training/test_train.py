@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from model import checkpoint
 from model.local import LocalEngine
@@ -148,6 +149,17 @@ def test_two_processes_share_the_batches(world, tmp_path):
     assert both[0] == pytest.approx(alone[0], rel=1e-3)  # the same two batches in a step
     assert json.loads((tmp_path / "plan.json").read_text())["steps"] == 2
     assert ends.READER not in os.listdir(tmp_path) and course.ENDLESS > 10**9
+
+
+def test_an_ear_goes_on_reading_and_learns_new_words(world, tmp_path):
+    lower = {"steps": 12, "ctc_share": 1.0, "hinted": 24}
+    losses = train.run(plan_of(world, tmp_path / "a", "warmstart", **lower), silent)
+    assert losses[-1] < losses[0]  # of clips in which nobody speaks
+    known = load_file(tmp_path / "a" / ends.READER)["vocabulary"].tolist()
+    plan = plan_of((tmp_path / "a", world[1]), tmp_path / "b", "warmstart", **lower)
+    reader = ends.begin(plan, ["quiz"], torch.device("cpu"))[0].reader
+    assert set(known) < set(reader.vocabulary.tolist())
+    assert torch.equal(reader.blank, load_file(tmp_path / "a" / ends.READER)["blank"])
 
 
 def test_the_model_of_a_checkpoint_is_that_of_its_run(world, tmp_path):
