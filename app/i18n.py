@@ -37,8 +37,16 @@ class Language:
             return sentence
         for key, pattern in LANGUAGES[ENGLISH].refusals.items():
             if match := pattern.fullmatch(sentence):
-                return self.say(key, **match.groupdict())
+                told = match.groupdict()
+                if "what" in told:  # a word of ours within the sentence: what a file truly is
+                    told["what"] = self.heard(told["what"])
+                return self.say(key, **told)
         return sentence
+
+    @cached_property
+    def on_the_page(self) -> dict[str, Words]:
+        """What the page's scripts may say; refusals reach them as whole sentences."""
+        return {k: v for k, v in self.strings.items() if not k.startswith(REFUSAL)}
 
     @cached_property
     def refusals(self) -> dict[str, re.Pattern[str]]:

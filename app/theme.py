@@ -43,7 +43,7 @@ def head(language: Language) -> str:
         f'<link rel="modulepreload" href="{assets.address(name)}">' for name in assets.names(".js")
     )
     font = f'<link rel="preload" as="font" crossorigin href="{assets.address(FONT)}">'
-    told = {"code": language.code, "strings": language.strings}
+    told = {"code": language.code, "strings": language.on_the_page}
     strings = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
     kept = f'<script type="application/json" id="strings">{strings}</script>'
     return "".join((*colours, font, *styles, *scripts, kept))

@@ -125,11 +125,12 @@ def place(
         raise NoRoom("4 and 8 bits do not run on an Apple GPU. Use --bits 16 or --device cpu.")
     head = bits < 16 and (quantise_head or not fits(bits))
     if not fits(bits, head):
-        smaller = " Use --bits 4." if bits > 4 else ""
+        way_on = "Close other programs, or use the smaller model that comes with Earshot."
+        if bits > 4:
+            way_on = "Use --bits 4, or the smaller model that comes with Earshot."
         raise NoRoom(
             f"These weights take about {needed(bits, head) / 1e9:.1f} GB in {bits} bits and "
-            f"{free_bytes(where) / 1e9:.1f} GB are free on {where}. Close other programs, or use "
-            f"the smaller model that comes with Earshot.{smaller}"
+            f"{free_bytes(where) / 1e9:.1f} GB are free on {where}. {way_on}"
         )
     if bits >= 16:
         dtype = torch.float32 if bits == 32 else dtype

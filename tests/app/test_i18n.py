@@ -8,6 +8,9 @@ import pytest
 
 from app import chat, i18n
 from app.i18n import ENGLISH, LANGUAGES, asked_for
+from model import audio
+from model.errors import EarshotError
+from sessions.errors import StoreError
 
 ROOT = Path(__file__).parent.parent.parent
 OTHERS = sorted(set(LANGUAGES) - {ENGLISH})
@@ -146,6 +149,76 @@ def test_refusals_from_below_are_translated_where_they_are_known():
     assert german.heard(gone.format("hund.wav")).startswith("Die Aufnahme hund.wav ist")
     assert german.heard("Something new.") == "Something new."
     assert "{0} {x}" in german.heard(gone.format("{0} {x}"))
+
+
+REFUSING = sorted(  # what a page can come to hear of; the command line alone says the rest
+    file
+    for package in ("app", "sessions", "model")
+    for file in (ROOT / package).glob("*.py")
+    if file.name not in ("doctor.py", "parity.py", "window.py")
+)
+SAMPLING = ("max_tokens", "temperature", "top_p")  # whose ValueErrors the settings show
+
+
+def kinds(error):
+    return {error.__name__}.union(*map(kinds, error.__subclasses__()))
+
+
+def sentences(file):
+    """Every sentence that a file may refuse with, its values filled in with 7."""
+    tree = ast.parse(file.read_text())
+    named = {
+        node.targets[0].id: text
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        for text in filled(node.value, {})
+    }
+    shown = (kinds(EarshotError) | kinds(StoreError)) - {"PortTaken"}  # there is no page then
+    if file.name == "errors.py":  # the store's: they are chosen by a number
+        yield from named.values()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        name = ast.unparse(node.func).split(".")[-1]
+        if name in shown:
+            yield from filled(node.args[0], named)
+        elif name == "ValueError":
+            yield from (text for text in filled(node.args[0], named) if text.startswith(SAMPLING))
+        elif name == "refusal":
+            yield from filled(node.args[1], named)
+
+
+def filled(node, named):
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        pieces = [list(filled(piece, named)) or ["7"] for piece in node.values]
+        yield "".join(piece[-1] for piece in pieces)
+    elif isinstance(node, ast.Name) and node.id in named:
+        yield named[node.id]
+    elif isinstance(node, ast.IfExp):
+        yield from (text for one in (node.body, node.orelse) for text in filled(one, named))
+
+
+@pytest.mark.parametrize("file", REFUSING, ids=lambda file: f"{file.parent.name}.{file.stem}")
+def test_every_refusal_that_a_page_can_show_is_said_in_its_language(file):
+    english, german = LANGUAGES[ENGLISH].refusals, LANGUAGES["de"]
+    for sentence in sentences(file):
+        known = [key for key, pattern in english.items() if pattern.fullmatch(sentence)]
+        assert known, sentence
+        assert german.heard(sentence) != sentence
+        numbers = re.compile(r"\d+")
+        assert sorted(numbers.findall(german.heard(sentence))) == sorted(numbers.findall(sentence))
+
+
+def test_what_a_file_truly_is_is_said_in_the_language_too():
+    for what in {*audio.CONTENTS.values(), *audio.IMAGES.values(), "text"}:
+        said = LANGUAGES["ja"].heard(f"a.wav is not sound but {what}. Give the recording itself.")
+        assert "a.wav" in said and what not in said, what
+
+
+def test_the_page_carries_no_refusals():
+    assert not any(key.startswith(i18n.REFUSAL) for key in LANGUAGES["fr"].on_the_page)
 
 
 def test_known_refusals_are_those_that_are_made():
