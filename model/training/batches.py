@@ -146,17 +146,17 @@ class Batches(Dataset):
 
     def _read(self, batch: Batch, spans: list | None) -> Made:
         tokens, slots = self.renderer.tokenizer, self.renderer.n_slots(batch.n_samples)
-        said = [Facts.of(unit).spelled() for unit in batch.units]
-        read = [ctc.spoken(text, tokens) if text else [] for text in said]
-        made = {"spoken": _rows(read, ctc.NONE, 1)}
-        if spans is not None:
-            places = torch.full((*made["spoken"].shape, 2), ctc.NONE)
-            for place, span, row in zip(places, spans, read, strict=True):
-                if row:
-                    letters = [len(tokens.bytes_of(token)) for token in row]
-                    place[: len(row)] = torch.from_numpy(ctc.likely_places(span, letters, slots))
-            made["places"] = places
-        return made
+        facts = [Facts.of(unit) for unit in batch.units]
+        said = [bool(known.transcript) for known in facts]
+        read = [ctc.spoken(text, tokens) if (text := known.spelled()) else [] for known in facts]
+        spoken = _rows(read, ctc.NONE, 1)
+        places = torch.full((*spoken.shape, 2), ctc.NONE)
+        for i, row in enumerate(read):
+            if row and (spans or not said[i]):
+                span = spans[i] if said[i] else (0.0, 1.0)
+                letters = [len(tokens.bytes_of(token)) for token in row]
+                places[i, : len(row)] = torch.from_numpy(ctc.likely_places(span, letters, slots))
+        return {"spoken": spoken, "places": places, "said": torch.tensor(said)}
 
 
 def tensors(ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]]) -> Made:

@@ -49,6 +49,7 @@ class Learner(nn.Module):
         mels: torch.Tensor | None = None,
         spoken: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
+        said: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> dict[str, torch.Tensor]:
         """The loss of a label, on average.
@@ -56,8 +57,8 @@ class Learner(nn.Module):
         Token ids and labels (rows, n), IGNORED where nothing is learned; without ids, the reader
         alone learns. Segments (rows, n): several questions about what a row begins with, each of
         which sees the beginning (SHARED) and itself, as if it stood there alone. Mels (clips, mels,
-        frames), all of them sound or silence around it, in reading order. `spoken` and `places` as
-        model/training/ctc.py wants them.
+        frames), all of them sound or silence around it, in reading order. `spoken`, `places` and
+        `said` as model/training/ctc.py wants them.
         """
         total, vectors = labels.new_zeros((), dtype=torch.float32), None
         if mels is not None:
@@ -66,7 +67,7 @@ class Learner(nn.Module):
         if ids is not None:
             total = total + self._next_tokens(ids, labels, vectors, segments)
         if self.reader is not None and spoken is not None and self.ctc_share:
-            total = total + self.ctc_share * self.reader.loss(vectors, spoken, places)
+            total = total + self.ctc_share * self.reader.loss(vectors, spoken, places, said)
         if num_items_in_batch is None:
             num_items_in_batch = (labels != IGNORED).sum()
         return {"loss": total / num_items_in_batch}

@@ -131,7 +131,7 @@ def conversations(
     """What the language model is given, embeddings (n, width), in conversations about the clips of
     a manifest and in those of text alone: half of the positions each, where there are both."""
     ask = Chat(renderer, talks) if model.config.chats else Tags(renderer)
-    kinds = [_about(manifest, ask, renderer)] if manifest else []
+    kinds = [about(manifest, ask, renderer)] if manifest else []
     if talks:
         draw = np.random.default_rng(0)
         kinds.append(ask.alone(draw) for _ in count())
@@ -143,7 +143,8 @@ def conversations(
     return prompts
 
 
-def _about(manifest: Path, ask: Chat | Tags, renderer: Renderer) -> Iterator[Made]:
+def about(manifest: Path, ask: Chat | Tags, renderer: Renderer) -> Iterator[Made]:
+    """Batches without end about the clips of a manifest, as a training stage asks about them."""
     rows, _ = data.within(data.read(manifest), LONGEST)
     mixed = mixture.Mixture(
         rows, mixture.weights(rows, temperature=2.0), seed=0, seconds=SECONDS, whole=True
