@@ -31,7 +31,7 @@ LICENCES = {  # of the sound of every source that may enter the corpus, by its c
     "asterisk-core-sounds-en-g722": "CC-BY-SA-3.0",
     "asterisk-core-sounds-es-g722": "CC-BY-SA-3.0",
     "asterisk-core-sounds-fr-g722": "CC-BY-SA-3.0",
-    "asterisk-core-sounds-it-g722": "CC-BY-SA-3.0",
+    "asterisk-core-sounds-it-g722": "CC-BY-3.0",
     "asterisk-core-sounds-ru-g722": "CC-BY-3.0",
     "asterisk-prompt-es-co": "GPL-2",
     "asterisk-prompt-fr-armelle": "BSD-3-clause",
@@ -43,8 +43,8 @@ LICENCES = {  # of the sound of every source that may enter the corpus, by its c
     "drascula": "freeware: may be changed, marked as such, and passed on with its readme, not sold"
     " alone",
     "festvox-ru": "BSD-like",
-    "fillets-ng-data-cs": "GPL-2+",
-    "fillets-ng-data-nl": "GPL-2+",
+    "fillets-ng-data-cs": "GPL-2",
+    "fillets-ng-data-nl": "GPL-2",
     "flight-of-the-amazon-queen": "freeware: may be changed, marked as such, and passed on with its"
     " readme, not sold alone",
     "fluid-soundfont-gm": "MIT",
