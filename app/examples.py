@@ -18,10 +18,11 @@ class Example:
         return self.path.exists()
 
 
+_SAMPLE = assets.FOLDER / "sample"
 _ALL = (  # where they come from: assets/NOTICE.md
-    Example("speech", assets.FOLDER / "sample" / "queue-youarenext.g722", ("transcribe",)),
-    Example("bell", assets.FOLDER / "examples" / "bell.flac", ("note",)),
-    Example("guitar", assets.FOLDER / "examples" / "guitar.flac", ("note",)),
+    Example("speech", _SAMPLE / "queue-youarenext.g722", ("transcribe",)),
+    Example("animal", _SAMPLE / "cat.ogg", ("event",)),
+    Example("instrument", _SAMPLE / "violin.ogg", ("instrument", "event")),
 )
 EXAMPLES = tuple(example for example in _ALL if example.is_here)
 

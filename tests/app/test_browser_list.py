@@ -66,18 +66,18 @@ def test_a_conversation_is_named_pinned_and_tagged_from_its_menu(page):
 
 
 def test_a_conversation_goes_out_as_a_file_and_comes_back(page, tmp_path):
-    page.click('.example[data-example="bell"]')
+    page.click('.example[data-example="animal"]')
     newest(page, "done")
     page.hover("#list .item:has(a[aria-current])")
     page.click("#list .item:has(a[aria-current]) .more")
     page.click(".popup button:has-text('Export')")
     with page.expect_download() as download:
         page.click(".popup button:has-text('One HTML file')")
-    assert download.value.suggested_filename == "What do you hear, and how often.html"
-    download.value.save_as(tmp_path / "bell.html")
+    assert download.value.suggested_filename == "Which animal is it.html"
+    download.value.save_as(tmp_path / "animal.html")
     choose(page, "Delete")
     page.wait_for_selector(".turns.empty")
-    page.set_input_files("#foot .imported", tmp_path / "bell.html")
+    page.set_input_files("#foot .imported", tmp_path / "animal.html")
     expect(page.locator("#toasts")).to_contain_text("One conversation imported")
     newest(page, "done")
     page.click("#shown .play")

@@ -1,5 +1,6 @@
 """Stored turns as HTML: safe, numbered, and honest about how they ended."""
 
+import re
 import time
 from datetime import date
 
@@ -223,18 +224,23 @@ def test_the_list_is_by_day_and_marks_where_one_is():
     assert 'data-following="b"' in html
 
 
-def test_the_bar_says_what_answers():
-    about = About(**ABOUT)
-    assert "mini · 4 bit · cpu · 0.2 GB" in render.bar(about)
-    assert "Small." in render.empty(about, ENGLISH)
+def test_an_empty_page_says_what_the_model_can():
+    assert "Small." in render.empty(About(**ABOUT), ENGLISH)
+
+
+def test_an_answer_says_whose_it_is_and_its_words_do_not():
+    html = render.answer(turn("So it is.", model="<mini>"), ENGLISH)
+    assert 'data-by="&lt;mini&gt;"' in html and "Answered by &lt;mini&gt;" in html
+    assert "mini" not in re.sub("<[^>]*>", "", html)
+    assert "data-by" not in render.answer(turn("So it is."), ENGLISH)
 
 
 def test_only_what_the_model_was_taught_is_offered_to_try():
-    voice, bell = "example.speech", "example.bell"
+    voice, animal = "example.speech", "example.animal"
     offered = render.empty(About(**ABOUT), ENGLISH)
-    assert ENGLISH.say(voice) in offered and ENGLISH.say(bell) not in offered
-    taught = About(**ABOUT | {"tasks": ("transcribe", "note")})
-    assert ENGLISH.say(bell) in render.empty(taught, ENGLISH)
+    assert ENGLISH.say(voice) in offered and ENGLISH.say(animal) not in offered
+    taught = About(**ABOUT | {"tasks": ("transcribe", "event")})
+    assert ENGLISH.say(animal) in render.empty(taught, ENGLISH)
 
 
 def test_every_text_of_the_page_is_in_the_persons_language():
