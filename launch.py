@@ -77,6 +77,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         default="16",
         help="4 also writes the 4-bit form, as NAME-4bit, which starts in seconds",
     )
+    download.add_argument("--tell", action="store_true", help=argparse.SUPPRESS)  # to the page
     evaluate = commands.add_parser(
         "evaluate", parents=[which, where], help="how often a model is right about recordings"
     )
@@ -176,6 +177,8 @@ def run_ui(words: argparse.Namespace) -> None:
     serve(
         open_engine(words),
         _data(words),
+        library=_library(words),
+        name=words.model,
         port=words.port,
         open_browser=not (words.no_browser or words.desktop),
         ready=ready,
@@ -259,11 +262,12 @@ def run_download(words: argparse.Namespace) -> None:
         with _Bar(f"Copying {words.name}") as bar:
             folder = weights.take(words.source, words.name, models, bar)
     else:
-        folder = weights.fetch(words.name, models)
+        folder = weights.fetch(words.name, models, _telling("fetching") if words.tell else None)
     name = words.name
     if words.bits == "4":
         with _Bar("Quantising to 4 bits") as bar:
-            folder = weights.quantised_copy(folder, bar)
+            progress = _telling("packing") if words.tell else bar
+            folder = weights.quantised_copy(folder, progress)
         name = folder.name
     print(f"{name} is in {folder}. Talk to it: python launch.py --model {name}")
 
@@ -325,22 +329,29 @@ def run_train(words: argparse.Namespace) -> None:
 
 def open_engine(words: argparse.Namespace):
     """The engine that --model, --bits and --device ask for, with a progress bar while it loads."""
-    from model.engine import Parrot
+    with _Bar(f"Loading {Path(words.model).name}") as bar:
+        return _library(words).open(words.model, bar)
 
-    if words.model == "parrot":
-        return Parrot(getattr(words, "pause", 0.0))
-    from model import weights
-    from model.local import LocalEngine
 
-    folder = weights.find(words.model, _models(words))
-    with _Bar(f"Loading {folder.name}") as bar:
-        return LocalEngine.open(
-            folder,
-            bits=_bits(words),
-            device=words.device,
-            quantise_head=words.quantise_head,
-            progress=bar,
-        )
+def _library(words: argparse.Namespace):
+    """The models there are, opened as --bits and --device say."""
+    from model.library import Library
+
+    download = [sys.executable, __file__, "download", "--tell", "--data", str(_data(words))]
+    return Library(
+        _models(words),
+        also=words.model,
+        fetching=download,
+        pause=getattr(words, "pause", 0.0),
+        bits=_bits(words),
+        device=words.device,
+        quantise_head=words.quantise_head,
+    )
+
+
+def _telling(what: str):
+    """Progress as lines for model/fetching.py."""
+    return lambda done, total: print(what, done, total, flush=True)
 
 
 class _Bar:

@@ -10,9 +10,10 @@ import gradio as gr
 
 from app import chat, examples, i18n, marks, render
 from app.i18n import Language
+from app.owner import is_owner
 from app.render import Beside, Line, Progress
 from app.talks import Talk, Talks
-from model.engine import Engine
+from model.engine import About, Engine
 from model.errors import EarshotError
 from model.messages import Sampling
 from sessions.errors import StoreError
@@ -42,10 +43,15 @@ class Desk:
     """What the handlers share. A tab's newest look ends its earlier ones."""
 
     def __init__(self, engine: Engine, store: Store, talks: Talks):
-        self.about = engine.about
+        self.engine = engine
         self.store = store
         self.talks = talks
         self._looks: dict[str, Look] = {}  # the newest of each tab
+
+    @property
+    def about(self) -> About:
+        """The engine's, which another may have replaced (seat.py)."""
+        return self.engine.about
 
     # Looking
 
@@ -159,12 +165,15 @@ class Desk:
 Command = Callable[[dict, Language], dict]  # what is asked for, and the language to answer in
 
 
-def served(work: Command) -> Callable:
-    """A command as a server function of the page. A `sentence` in its answer is a refusal."""
+def served(work: Command, *, owners: bool = False) -> Callable:
+    """A command as a server function of the page, perhaps for owners only. A `sentence` in its
+    answer is a refusal."""
 
     async def run(value: dict, request: gr.Request) -> dict:
         language = i18n.of(request)
         try:
+            if owners and not is_owner(request):
+                raise chat.Refused("Only who runs Earshot on this machine may change its model.")
             return await asyncio.to_thread(work, value or {}, language)
         except (EarshotError, StoreError) as error:
             return {"sentence": language.heard(str(error))}

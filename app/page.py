@@ -10,13 +10,17 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 import gradio as gr  # noqa: E402
 
 from app import assets, exchange, render, sounds, theme, web  # noqa: E402
+from app.choosing import choosing, telling  # noqa: E402
 from app.events import Desk, served, talking  # noqa: E402
+from app.models import Models  # noqa: E402
 from app.rooms import measuring  # noqa: E402
+from app.seat import Seat  # noqa: E402
 from app.shelf import shelving  # noqa: E402
 from app.talks import Talks  # noqa: E402
 from app.turning import turning  # noqa: E402
 from model.engine import Engine  # noqa: E402
 from model.errors import EarshotError  # noqa: E402
+from model.library import Library  # noqa: E402
 from sessions.store import Store  # noqa: E402
 
 LOOKS = 200  # pages that may wait for a view; answers wait in Talks, not here
@@ -32,13 +36,14 @@ class PortTaken(EarshotError):
     """Something else listens where the page should."""
 
 
-def build(engine: Engine, store: Store, talks: Talks | None = None) -> gr.Blocks:
-    desk = Desk(engine, store, talks or Talks(engine, store))
-    works = (*talking(desk), *turning(desk), *measuring(desk, engine), *shelving(desk))
-    commands = [served(work) for work in works]
+def build(models: Models, store: Store, talks: Talks) -> gr.Blocks:
+    desk = Desk(models.seat, store, talks)
+    works = (*talking(desk), *turning(desk), *measuring(desk, models.seat), *shelving(desk))
+    commands = [served(work) for work in (*works, *telling(models))]
+    commands += [served(work, owners=True) for work in choosing(models, store)]
     with gr.Blocks(title="Earshot", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(assets.text("sidebar.html"), elem_id="side", **BARE)
-        gr.HTML(render.bar(engine.about), elem_id="bar", **BARE)
+        gr.HTML(render.bar(), elem_id="bar", **BARE)
         shown = gr.HTML(elem_id="shown", **BARE)
         newest = gr.HTML(elem_id="newest", **BARE)
         gr.HTML(assets.text("dialogs.html"), elem_id="dialogs", **BARE)
@@ -62,12 +67,20 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
+    library: Library | None = None,
+    name: str = "",
     open_browser: bool = True,
     ready: Callable[[str], object] = lambda address: None,
 ) -> None:
-    """Open the page and stay until interrupted. `ready` is told the address."""
-    with Store(data_folder) as store, closing(Talks(engine, store)) as talks:
-        page = build(engine, store, talks).queue(max_size=LOOKS)
+    """Open the page and stay until interrupted. `ready` is told the address. `name` is what the
+    library, in which other models are found, calls this engine."""
+    seat = Seat(engine, name)
+    with (
+        Store(data_folder) as store,
+        closing(Talks(seat, store)) as talks,
+        closing(Models(seat, talks, library)) as models,
+    ):
+        page = build(models, store, talks).queue(max_size=LOOKS)
         try:
             page.launch(
                 server_name=host,
@@ -83,7 +96,7 @@ def serve(
                 theme=theme.theme(),
                 app_kwargs={
                     "routes": [
-                        *web.routes(store, recall=talks.recall),
+                        *web.routes(store, recall=talks.recall, model=lambda: models.state),
                         *sounds.routes(store, talks.recall),
                         *exchange.routes(store),
                     ],

@@ -278,15 +278,13 @@ def _example(example: Example, language: Language) -> str:
     )
 
 
-def bar(about: About) -> str:
+def bar() -> str:
     """The line above the conversation: what answers here. Its words are filled in on the page."""
-    size = f"{about.memory_bytes / 1e9:.1f} GB" if about.memory_bytes else ""
-    facts = (about.name, f"{about.bits} bit", about.device, size)
-    line = " · ".join(escape(fact) for fact in facts if fact)
     return (
         '<button type="button" class="menu" data-t-aria-label="list.label" aria-expanded="false" '
         'aria-controls="side"></button><h2 class="title" dir="auto"></h2>'
-        f'<p class="about" title="{escape(about.note)}">{line}</p>'
+        '<button type="button" class="about" aria-haspopup="dialog"><span></span><small></small>'
+        "</button>"
         '<button type="button" class="room" aria-haspopup="dialog" hidden><i></i><span></span>'
         "</button>"
         '<button type="button" class="tune" data-t-aria-label="tune.title" '

@@ -51,6 +51,7 @@ class Talks:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="talk")
         self._live: dict[str, tuple[Talk, Future]] = {}  # by conversation, oldest first
         self._lock = threading.Lock()
+        self._resting = ""  # why nothing can be asked at the moment
         self._took: deque[float] = deque(maxlen=REMEMBERED)  # seconds of the latest answers
         self._since = 0.0  # when the present one began
 
@@ -86,6 +87,8 @@ class Talks:
     def _queue(self, conversation: str, begun: Callable[[], Turn]) -> Talk:
         """Refuses, storing nothing, when the conversation is being answered or too many wait."""
         with self._lock:
+            if self._resting:
+                raise chat.Refused(self._resting)
             if conversation in self._live:
                 raise chat.Refused("This answer is not finished: wait for it, or stop it first.")
             if len(self._live) > self._waiting:
@@ -95,6 +98,25 @@ class Talks:
             talk = Talk(begun())
             self._live[conversation] = talk, self._worker.submit(self._run, talk)
         return talk
+
+    def between(self, work: Callable[[], object], why: str) -> None:
+        """Begin work during which nothing is answered: what is asked is refused with `why`. It is
+        done where answers are given, and is refused itself while there is one."""
+        with self._lock:
+            if self._live:
+                raise chat.Refused("An answer is being given: wait for it, or stop it first.")
+            if self._resting:
+                raise chat.Refused(self._resting)
+            self._resting = why
+            self._worker.submit(self._rest, work)
+
+    def _rest(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("What was to be done between two answers failed")
+        finally:
+            self._resting = ""
 
     def find(self, conversation: str) -> Talk | None:
         talk, _ = self._live.get(conversation, (None, None))

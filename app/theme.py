@@ -14,7 +14,10 @@ COOKIE = "earshot-look"
 LOOKS = ("light", "dark")  # else as the system has it
 GROUND = {"light": "#f7f5ef", "dark": "#181a19"}
 FONT = "fonts/newsreader.woff2"
-LAYERS = ("ground", "sidebar", "conversation", "turns", "clips", "composer", "dialogs", "signs")
+LAYERS = (
+    *("ground", "sidebar", "conversation", "turns", "clips", "composer", "dialogs", "model"),
+    "signs",
+)
 
 
 def theme() -> gr.themes.Base:

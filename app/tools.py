@@ -26,7 +26,18 @@ def of_answer(turn: Turn, versions: Versions | None, language: Language, *, is_n
     if turn.text:
         buttons += _tool("good", language, turn.good is True)
         buttons += _tool("bad", language, turn.good is False)
-    return _row(_switch(versions, language) + buttons)
+    return _row(_switch(versions, language) + buttons + _by(turn, language))
+
+
+def _by(turn: Turn, language: Language) -> str:
+    """Which model's answer it is. By style, so that it is not copied with the answer's words."""
+    if not turn.model:
+        return ""
+    name, label = escape(turn.model), escape(language.say("tool.by", name=turn.model))
+    return (
+        f'<span class="by" role="note" data-by="{name}" aria-label="{label}" '
+        f'title="{label}"></span>'
+    )
 
 
 def _row(buttons: str) -> str:

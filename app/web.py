@@ -3,6 +3,7 @@ page at home. Gradio's own file serving would copy each clip to a folder that no
 """
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -108,7 +109,10 @@ def middleware(host: str) -> list[Middleware]:
 
 
 def routes(
-    store: Store, limits: Limits | None = None, recall: chat.Recall | None = None
+    store: Store,
+    limits: Limits | None = None,
+    recall: chat.Recall | None = None,
+    model: Callable[[], str] = str,
 ) -> list[Route]:
     limits = limits or Limits()
 
@@ -135,10 +139,10 @@ def routes(
         return FileResponse(path, media_type="audio/flac", headers={"cache-control": "private"})
 
     async def alive(request: Request) -> Response:
-        """Whether this is still the process that gave the page, and when it last wrote."""
-        return JSONResponse(
-            {"process": PROCESS, "changed": await run_in_threadpool(_changed, store)}
-        )
+        """Whether this is still the process that gave the page, when it last wrote, and a word
+        that changes with the model."""
+        changed = await run_in_threadpool(_changed, store)
+        return JSONResponse({"process": PROCESS, "changed": changed, "model": model()})
 
     return [
         *assets.ROUTES,

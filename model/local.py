@@ -1,6 +1,7 @@
 """The engine that thinks in this process: hears, remembers, answers one after the other."""
 
 import codecs
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import torch
 from model import batch, checkpoint, quantize, tokenizer
 from model.cache import EncodedSounds, Memories
 from model.engine import About, Room, Unheard
-from model.errors import DoesNotFit, NoRoom
+from model.errors import DoesNotFit, NoRoom, NoWeights
 from model.generate import Sampler, decode, embed_rest, prefill
 from model.mel import log_mel, n_frames
 from model.messages import Message, Piece, Sampling
-from model.placement import free_bytes, place, share_cores
+from model.placement import Placement, free_bytes, place, share_cores
 from model.prompt import Prompt, Renderer
 from model.qwen_audio import QwenAudio
 from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, TAGS, WINDOW
@@ -51,7 +52,7 @@ class LocalEngine:
     ) -> "LocalEngine":
         """From a checkpoint folder, official or ours. `bits` None picks what fits and is fastest.
 
-        Raises NoWeights or NoRoom.
+        Raises NoWeights or NoRoom, and then holds no memory.
         """
         config = checkpoint.read_config(folder)
         tokens = tokenizer.load(folder)
@@ -59,7 +60,7 @@ class LocalEngine:
         where = place(counts, bits=bits, device=device, quantise_head=quantise_head)
         if where.device.type == "cpu":
             share_cores(counts)
-        model = checkpoint.load(folder, where, progress=progress)
+        model = _loaded(folder, where, progress)
         on = where.device.type
         if on == "cuda":
             on = f"cuda: {torch.cuda.get_device_name(where.device)}"
@@ -76,6 +77,8 @@ class LocalEngine:
             chats=config.chats,
             weights=checkpoint.stamp(folder),
             tasks=tuple(config.tasks),
+            n_weights=counts.all,
+            hears=_heard_at_once(model, config.context),
         )
         return cls(model, tokens, about, budget=min(free_bytes(where.device) // 3, 4 << 30))
 
@@ -128,10 +131,11 @@ class LocalEngine:
         return Room(used, self.about.context, tuple(unheard), costs)
 
     def close(self) -> None:
-        """Lets go of weights and memories."""
+        """Lets go of weights and memories, and gives their memory back to the machine."""
         self.memories.clear()
         self.sounds.clear()
-        del self.model
+        del self.model, self.renderer  # the renderer counts with the model's encoder
+        _give_back()
 
     def _fit(self, messages: Sequence[Message]) -> tuple[list[list[Window]], list[Unheard]]:
         """The windows of each clip, in reading order, as far as sound may fill the context.
@@ -250,6 +254,39 @@ class LocalEngine:
             span = self.model.audio(mel[None].to(device), frames)[0]
             self.sounds.put(window.key, span)
         return span
+
+
+_FULL = (torch.OutOfMemoryError, MemoryError)
+
+
+def _loaded(folder: Path, where: Placement, progress: Callable[[int, int], None]) -> QwenAudio:
+    """The model; or NoWeights or NoRoom, once what had been read is gone again."""
+    try:
+        return checkpoint.load(folder, where, progress=progress)
+    except NoWeights as error:
+        refusal = NoWeights(str(error))
+    except (RuntimeError, MemoryError) as error:  # on a processor PyTorch's own is a RuntimeError
+        if not isinstance(error, _FULL) and "allocate memory" not in str(error):
+            raise
+        refusal = NoRoom(
+            f"Memory ran out on {where.device} while the weights were read: close other programs, "
+            "or use a smaller model."
+        )
+    _give_back()  # not in a clause above: there the error still holds on to what was read
+    raise refusal
+
+
+def _give_back() -> None:
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    checkpoint.give_back_freed_memory()
+
+
+def _heard_at_once(model: QwenAudio, context: int) -> float:
+    """Seconds of sound that fit, window by window."""
+    cost = model.audio.n_slots_of(WINDOW) + 2 + _LABEL
+    return context * _SOUND_SHARE / cost * WINDOW / SAMPLE_RATE
 
 
 _LABEL = 22  # positions at most for "Audio 12 (1:23:20 to 1:23:48):" and the line's end

@@ -14,6 +14,7 @@ from model.errors import NoWeights
 
 PACKAGED = Path(__file__).parents[1] / "assets" / "earshot-mini"
 BIG = 9e9  # bytes Qwen-Audio-Chat takes at 4 bits, with room for a conversation
+BIG_UNPACKED = 19e9  # the same in 16 bits
 SMALL = 2e9  # bytes that let Earshot-mini answer in comfort
 
 
@@ -26,6 +27,37 @@ class Finding:
     subject: str
     sentence: str
     remedy: str = ""  # what to do, where something can be done
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether Qwen-Audio-Chat can be held here with pleasure, and if not, why."""
+
+    why: str  # "": it can; "none": no GPU; "small": too small a one; "taken": not enough of it free
+    device: str = ""
+    free: float = 0.0  # bytes …
+    total: float = 0.0
+    wants: float = BIG
+    bits: int = 4
+
+
+def fit(spare: float = 0.0) -> Fit:
+    """For a GPU on which `spare` bytes more would be free once the present model has left."""
+    import psutil
+    import torch
+
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        return _fit(torch.cuda.get_device_name(), min(free + spare, total), total, BIG, 4)
+    if torch.backends.mps.is_available():  # where all memory is the GPU's
+        now = psutil.virtual_memory()
+        return _fit("Apple", min(now.available + spare, now.total), now.total, BIG_UNPACKED, 16)
+    return Fit("none")
+
+
+def _fit(device: str, free: float, total: float, wants: float, bits: int) -> Fit:
+    why = "" if free >= wants else "taken" if total >= wants else "small"
+    return Fit(why, device, free, total, wants, bits)
 
 
 def findings(weights_folder: Path) -> list[Finding]:

@@ -8,6 +8,7 @@ import torch
 from model.errors import NoRoom
 
 BITS = (4, 8, 16, 32)
+_THREADS = torch.get_num_threads()  # as PyTorch or OMP_NUM_THREADS has it
 _SMALL = 1_000_000_000  # weights in the linear layers of a language model that is small
 _WORKING = 1 << 30  # bytes for activations and the memory of conversations, beside the weights
 
@@ -63,13 +64,14 @@ def cpu_has_bf16() -> bool:
 
 def share_cores(counts: Counts) -> None:
     """Leaves half the cores to the page and the browser when a small model runs on a processor.
+    Holds for the calling thread and those that have not computed yet.
 
     Measured with Earshot-mini on 2 cores that another program kept busy: 32 tokens a second on one
     thread, 1.6 on two, where each waits in a loop for the other to be given a core; 28 where it
     waits asleep (OMP_WAIT_POLICY=PASSIVE).
     """
-    if counts.text < _SMALL:
-        torch.set_num_threads(max(1, (psutil.cpu_count(logical=False) or 2) // 2))
+    half = max(1, (psutil.cpu_count(logical=False) or 2) // 2)
+    torch.set_num_threads(half if counts.text < _SMALL else _THREADS)  # a small one may have left
 
 
 def free_bytes(device: torch.device) -> int:

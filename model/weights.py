@@ -1,9 +1,14 @@
-"""Where checkpoints are kept: found by name, fetched from the hub, or taken from a local folder."""
+"""Where checkpoints are kept: found by name, fetched from the hub, or taken from a local folder.
+
+One that other programs have fetched is found in the hub's cache, and not fetched again.
+"""
 
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from model import checkpoint
@@ -14,15 +19,17 @@ DEFAULT = "earshot-mini"
 HUB = {"qwen-audio-chat": "Qwen/Qwen-Audio-Chat", "qwen-audio": "Qwen/Qwen-Audio"}
 _WANTED = ("*config.json", "qwen.tiktoken", "tokenizer.json", "*.safetensors*", "*.md", "LICENSE*")
 
+LOOK_SECONDS = 0.5  # between two looks at what has arrived
 Progress = Callable[[int, int], None]
 
 
 def find(name: str, models: Path) -> Path:
-    """The folder of a checkpoint, by its name (packaged, or downloaded into `models`) or path."""
+    """The folder of a checkpoint, by its name (packaged, downloaded into `models`, or in the hub's
+    cache) or path."""
     if name == DEFAULT:
         return PACKAGED
-    for folder in (models / name, Path(name)):
-        if (folder / "config.json").exists():
+    for folder in (models / name, cached(name), Path(name)):
+        if folder is not None and (folder / "config.json").exists():
             return folder
     if name in HUB:
         raise NoWeights(f"{name} is not here yet. Fetch it: python launch.py download {name}")
@@ -37,9 +44,24 @@ def installed(models: Path) -> list[str]:
     return sorted(file.parent.name for file in models.glob("*/config.json"))
 
 
-def fetch(name: str, models: Path) -> Path:
-    """Downloads a checkpoint from the hub into `models`, with the hub's own progress bars; what is
-    there already is kept. Raises NoWeights offline, NoRoom on a full disk."""
+def cached(name: str) -> Path | None:
+    """The folder of a known checkpoint in the hub's cache, if it is there in full."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if name not in HUB:
+        return None
+    config = try_to_load_from_cache(HUB[name], "config.json")
+    try:
+        checkpoint.shards(folder := Path(config).parent)
+    except (NoWeights, TypeError):  # parts of it; nothing
+        return None
+    return folder
+
+
+def fetch(name: str, models: Path, progress: Progress | None = None) -> Path:
+    """Downloads a checkpoint from the hub into `models`, with the hub's own progress bars unless
+    `progress` is told; what is there already is kept. Raises NoWeights offline, NoRoom on a full
+    disk."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 
@@ -51,12 +73,13 @@ def fetch(name: str, models: Path) -> Path:
         files = [f for f in told.siblings if _is_wanted(f.rfilename)]
         total = sum(f.size or 0 for f in files)
         _need(total - _size(folder), models)
-        snapshot_download(
-            HUB[name],
-            revision=told.sha,
-            local_dir=folder,
-            allow_patterns=[f.rfilename for f in files],
-        )
+        with _watched(folder, total, progress):
+            snapshot_download(
+                HUB[name],
+                revision=told.sha,
+                local_dir=folder,
+                allow_patterns=[f.rfilename for f in files],
+            )
     except (HTTPError, LocalEntryNotFoundError, OSError) as error:
         if isinstance(error, OSError) and error.errno == 28:  # ENOSPC
             raise NoRoom("The disk is full. Make room and run the same command again.") from None
@@ -105,6 +128,28 @@ def _bring(source: Path, target: Path, progress: Progress) -> None:
             os.replace(target / f"{file.name}.part", copy)
         done += file.stat().st_size
         progress(done, total)
+
+
+@contextmanager
+def _watched(folder: Path, total: int, progress: Progress | None) -> Iterator[None]:
+    """Tells, now and then, how much of a folder has arrived: the hub's bars cannot be asked."""
+    if progress is None:
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_SECONDS):
+            progress(min(_size(folder), total), total)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+    progress(total, total)
 
 
 def _is_wanted(name: str) -> bool:

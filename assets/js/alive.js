@@ -5,7 +5,7 @@ import { $ } from "./dom.js";
 const EVERY = 3000; // ms
 const PATIENCE = 5000; // ms for an answer: a busy machine is not a dead one
 
-let process = "", changed = 0, isDoubted = false, timer, listener, isBusy;
+let process = "", changed = 0, isDoubted = false, timer, listener, isBusy, told = () => {};
 
 /** `listener()` is called when another tab or process has written, or the network is back. While
  * `busy()`, the page holds what would be lost with it. */
@@ -16,6 +16,9 @@ export function start(elsewhere, busy) {
   document.addEventListener("visibilitychange", () => document.hidden || ask());
   ask();
 }
+
+/** `changed(state)` at every look: a word that is another when the model is, or will be. */
+export const onModel = changed => (told = changed);
 
 /** Somebody got no answer: if there is one now, everything is asked for again. */
 export function doubt() {
@@ -49,5 +52,6 @@ async function look() {
   $("#offline").hidden = true;
   const isNews = wasAway || isDoubted || (changed && now.changed !== changed);
   [process, changed, isDoubted] = [now.process, now.changed, false];
+  told(now.model);
   if (isNews) listener();
 }

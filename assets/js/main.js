@@ -11,6 +11,7 @@ import * as examples from "./examples.js";
 import { language, translate } from "./i18n.js";
 import * as keys from "./keys.js";
 import * as marks from "./marks.js";
+import * as model from "./model.js";
 import { told } from "./notice.js";
 import * as player from "./player.js";
 import * as room from "./room.js";
@@ -22,6 +23,7 @@ import * as tasks from "./tasks.js";
 import * as turns from "./turns.js";
 import * as view from "./view.js";
 import * as wave from "./wave.js";
+import * as welcome from "./welcome.js";
 
 export function start(element, server, look) {
   document.documentElement.lang = language; // Gradio has put its own there
@@ -40,10 +42,13 @@ export function start(element, server, look) {
   room.start();
   shelf.start();
   settings.start();
+  model.start();
+  welcome.start();
   keys.start();
   dropping.start();
   examples.start();
   announce.start();
+  model.onLooked(({ changed }) => changed && (view.refresh(), room.again(), tasks.forget()));
   alive.start(() => (view.refresh(), told(shelf.refresh)), composer.isBusy);
   view.onShown(() => {
     $("#bar .title").textContent = view.title();

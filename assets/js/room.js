@@ -46,6 +46,9 @@ function row({ name, cost, is_new }) {
   return one;
 }
 
+/** Another model takes in more, or less. */
+export const again = () => ((latest = ""), look());
+
 export function start() {
   button = $("#bar .room");
   sheet = translate(made(`<dialog id="room" aria-labelledby="room-title"><form method="dialog">

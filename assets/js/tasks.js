@@ -18,6 +18,9 @@ async function open(button) {
   popup(button, domains.map(domain => ({ label: domain, more: tasks.filter(task => task.domain === domain).map(entry) })));
 }
 
+/** Another model was taught others. */
+export const forget = () => (tasks = null);
+
 export const start = () => {
   const button = $(".composer .tasks");
   button.onclick = () => told(() => open(button));

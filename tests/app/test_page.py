@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 from app import assets, web
 from app.events import Desk, served, talking
 from app.i18n import LANGUAGES
+from app.models import Models
 from app.page import build
+from app.seat import Seat
 from app.shelf import shelving
 from app.talks import Talks
 from model.audio import Limits
@@ -62,7 +64,10 @@ async def gathered(views):
 
 
 def test_the_page_is_built_and_keeps_its_events_private(store):
-    page = build(Parrot(), store)
+    seat = Seat(Parrot())
+    talks = Talks(seat, store)
+    page = build(Models(seat, talks), store, talks)
+    talks.close()
     assert isinstance(page, gr.Blocks)
     assert not page.get_api_info()["named_endpoints"]
 
