@@ -68,6 +68,7 @@ async function save(sheet, form) {
 }
 
 export function start() {
+  document.body.append(...$$("#dialogs dialog")); // out of reach of Gradio's own style
   for (const sheet of $$("dialog")) {
     for (const button of $$(".close, .cancel", sheet)) button.onclick = () => sheet.close();
     sheet.addEventListener("click", event => event.target === sheet && sheet.close()); // beside it
