@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.microphone import FIND_MICROPHONE, INSTALL_PORTAUDIO
 from model import machine
 from model.audio import decode, export
 from model.errors import EarshotError
@@ -21,18 +22,6 @@ MODEST = 1e9  # bytes: some nine hours of recordings as wav
 WIDTH = 100  # characters
 VERDICTS = {True: "has", False: "lacks", None: "note"}
 
-INSTALL_PORTAUDIO = {
-    "Linux": "sudo apt install libportaudio2 (Fedora: sudo dnf install portaudio), start again",
-    "Darwin": "pip install --force-reinstall sounddevice (or: brew install portaudio)",
-    "Windows": "pip install --force-reinstall sounddevice",
-}
-FIND_MICROPHONE = {
-    "Linux": "Plug one in and look with arecord -l; in a container, give it /dev/snd",
-    "Darwin": "Plug one in, and allow it under System Settings, Privacy & Security, Microphone, "
-    "for the terminal in which Earshot runs",
-    "Windows": "Plug one in, and allow it under Settings, Privacy & security, Microphone, "
-    "'Let desktop apps access your microphone'",
-}
 IN_THE_BROWSER = "Recording in the browser and uploading work without it."
 
 

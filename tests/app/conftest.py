@@ -104,3 +104,22 @@ def page(chromium, server):
     here = (f"http://127.0.0.1:{server.port}/", "data:", f"blob:http://127.0.0.1:{server.port}/")
     assert [url for url in asked if not url.startswith(here)] == []
     assert broken == []
+
+
+@pytest.fixture(scope="session")
+def virtual(tmp_path_factory):
+    """A microphone of this machine, and what it hears; see benchmarks/virtual.py."""
+    from benchmarks.virtual import VirtualMicrophone, lacking
+
+    if reason := lacking():
+        assert os.environ.get("EARSHOT_NO_SKIP") != "microphone", reason
+        pytest.skip(reason)
+    virtual = VirtualMicrophone(tmp_path_factory.mktemp("sound"))
+    before = {name: os.environ.get(name) for name in virtual.environment}
+    os.environ.update(virtual.environment)
+    yield virtual
+    for name, value in before.items():
+        os.environ.pop(name)
+        if value is not None:
+            os.environ[name] = value
+    virtual.close()
