@@ -16,7 +16,7 @@ from model.messages import Clip
 from model.prompt import Renderer
 from model.spec import END_OF_TEXT
 from model.tasks import TASKS
-from model.training import augment, ctc, data, talk
+from model.training import augment, ctc, data, pointing, talk
 from model.training.dialogues import IGNORED, Dialogue, Turn, converse, render, small_talk
 from model.training.facts import Facts
 from model.training.learner import SHARED
@@ -93,7 +93,8 @@ class Chat:
 
 class Batches(Dataset):
     """Whole batches by number: tensors for a Learner. With `reads`, also the tokens that a reading
-    by CTC should find in it; the first `hinted` batches tell about where."""
+    by CTC should find in what is said, and which of these answers are true; the first `hinted`
+    batches tell about where the tokens are."""
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Batches(Dataset):
         renderer: Renderer,
         *,
         rough: float,
-        reads: bool = False,
+        reads: pointing.Answers | None = None,
         hinted: int = 0,
     ):
         self.mixture, self.ask, self.renderer = mixture, ask, renderer
@@ -128,7 +129,8 @@ class Batches(Dataset):
         if self.reads:
             made |= self._read(batch, spans if number < self.hinted else None)
         if "labels" not in made:
-            made["labels"] = made["spoken"].masked_fill(made["spoken"] == ctc.NONE, IGNORED)
+            both = torch.cat((made["spoken"], made["known"]), 1)
+            made["labels"] = both.masked_fill(both == ctc.NONE, IGNORED)
         return made
 
     def _waves(self, batch: Batch, draw: np.random.Generator):
@@ -146,17 +148,18 @@ class Batches(Dataset):
 
     def _read(self, batch: Batch, spans: list | None) -> Made:
         tokens, slots = self.renderer.tokenizer, self.renderer.n_slots(batch.n_samples)
-        facts = [Facts.of(unit) for unit in batch.units]
-        said = [bool(known.transcript) for known in facts]
-        read = [ctc.spoken(text, tokens) if (text := known.spelled()) else [] for known in facts]
-        spoken = _rows(read, ctc.NONE, 1)
-        places = torch.full((*spoken.shape, 2), ctc.NONE)
-        for i, row in enumerate(read):
-            if row and (spans or not said[i]):
-                span = spans[i] if said[i] else (0.0, 1.0)
-                letters = [len(tokens.bytes_of(token)) for token in row]
-                places[i, : len(row)] = torch.from_numpy(ctc.likely_places(span, letters, slots))
-        return {"spoken": spoken, "places": places, "said": torch.tensor(said)}
+        said = [next((r.text for r in unit if r.task == "transcribe"), "") for unit in batch.units]
+        read = [ctc.spoken(text, tokens) if text else [] for text in said]
+        known = pointing.known([Facts.of(unit) for unit in batch.units], self.reads)
+        made = {"spoken": _rows(read, ctc.NONE, 1), "known": known}
+        if spans is not None:
+            places = torch.full((*made["spoken"].shape, 2), ctc.NONE)
+            for place, span, row in zip(places, spans, read, strict=True):
+                if row:
+                    letters = [len(tokens.bytes_of(token)) for token in row]
+                    place[: len(row)] = torch.from_numpy(ctc.likely_places(span, letters, slots))
+            made["places"] = places
+        return made
 
 
 def tensors(ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]]) -> Made:

@@ -4,9 +4,6 @@ table. The language model does not run: many times cheaper than next-token train
 A slot's score for a token is the cosine between its vector and the token's embedding, times a
 learned scale; a learned vector stands for the blank. So the vectors land where the language model
 can read them: the way to begin, and a share of the loss that keeps them readable later.
-
-What is not said but is known of a clip ("instrument strings violin c4") has no moments of its own:
-its tokens are laid out over the clip, each with a stretch in which it should be likely.
 """
 
 import math
@@ -56,48 +53,52 @@ class Reader(nn.Module):
         return [self.vocabulary[row[row > 0] - 1].tolist() for row in read]
 
     def loss(
-        self,
-        vectors: torch.Tensor,
-        wanted: torch.Tensor,
-        places: torch.Tensor | None = None,
-        said: torch.Tensor | None = None,
+        self, vectors: torch.Tensor, wanted: torch.Tensor, places: torch.Tensor | None = None
     ) -> torch.Tensor:
         """CTC, summed over clips (clips, slots, width); `wanted` (clips, tokens), padded with NONE.
         Only the batch's own tokens enter the recursion, and a random few stand for the rest in the
         normaliser. A clip with a token out of the vocabulary does not count.
 
-        `places` (clips, tokens, 2), first and last slot for each token or NONE, adds the chance of
-        each token near its likely place, blanks aside: a hint without which an ear that begins from
-        nothing first learns to stay silent. Where `said` (clips,) is False, nobody says the tokens:
-        their chance in their places, blanks included, is all that is asked.
+        `places` (clips, tokens, 2), first and last slot for each token, adds the chance of each
+        token near its likely place, blanks aside: a hint without which an ear that begins from
+        nothing first learns to stay silent.
         """
         with torch.autocast(vectors.device.type, enabled=False):
             known = ((wanted == NONE) | (self.place[wanted] > 0)).all(1) & (wanted != NONE).any(1)
             if not known.any():
                 return vectors.sum() * 0
             vectors, wanted = vectors[known], wanted[known]
-            said = torch.ones_like(known) if said is None else said
-            scores, bare, small = self._scores(vectors, wanted)
-            total = _recursion(scores, small, said[known])
-            if places is None:
-                return total
-            heard, named = places[known & said], places[known & ~said]
-            said = said[known]
-            hints = HINT * _near(bare[said], small[said], heard)
-            return total - hints - _near(scores[~said], small[~said], named)
+            total, own, rest, small = self._recursion(vectors, wanted)
+            if places is not None:
+                total = total - HINT * _near(own, rest, small, places[known])
+            return total
 
-    def _scores(self, vectors, wanted):
-        """Log chances (clips, slots, 1 + own tokens) of the blank and of the batch's own tokens;
-        the same with blanks aside; and the column (clips, tokens) of each wanted token, NONE."""
+    def _recursion(self, vectors, wanted):
+        """The summed loss; scores of blank and used tokens, those of the rest, and the column of
+        each wanted token among the first."""
         is_token = wanted != NONE
         vectors, blank = self(vectors)
         used = self.place[wanted[is_token]].unique()  # sorted
         small = torch.searchsorted(used, self.place[wanted]) + 1
         own = torch.cat((blank[..., None], vectors @ self.rows[used - 1].T), -1)
         rest = self._rest(vectors, used)
-        scores = own - torch.logaddexp(own.logsumexp(-1), rest)[..., None]
-        bare = own - torch.logaddexp(own[..., 1:].logsumexp(-1), rest)[..., None]
-        return scores, bare, small.masked_fill(~is_token, NONE)
+        scores = own - torch.logaddexp(own.logsumexp(-1), rest)[..., None]  # (clips, slots, own)
+        # torch's gradient holds + exp(score), which a softmax over the same scores would cancel;
+        # ours was normalised over more than these, and brings its own
+        if scores.requires_grad:
+            scores.register_hook(
+                lambda grad: grad - scores.detach().exp() * possible[:, None, None]
+            )
+        each = ctc_loss(
+            scores.transpose(0, 1),
+            small[is_token],
+            torch.full((len(wanted),), vectors.shape[1], device=wanted.device),
+            is_token.sum(1),
+            reduction="none",
+            zero_infinity=True,  # a clip too short for its tokens
+        )
+        possible = (each.detach() > 0).float()
+        return each.sum(), own, rest, small
 
     def _rest(self, vectors: torch.Tensor, used: torch.Tensor) -> torch.Tensor:
         """Log of the summed scores of all tokens not in the batch, estimated: (clips, slots)."""
@@ -112,37 +113,16 @@ class Reader(nn.Module):
         return scores.float().logsumexp(-1) + math.log(int(free.sum()) / len(some))
 
 
-def _recursion(scores: torch.Tensor, small: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
-    """The summed loss of the clips (clips,) in which something is said."""
-    scores, small = scores[said], small[said]
-    is_token = small != NONE
-    if not len(scores):
-        return scores.sum()
-    # torch's gradient holds + exp(score), which a softmax over the same scores would cancel; ours
-    # was normalised over more than these, and brings its own
-    if scores.requires_grad:
-        scores.register_hook(lambda grad: grad - scores.detach().exp() * possible[:, None, None])
-    each = ctc_loss(
-        scores.transpose(0, 1),
-        small[is_token],
-        torch.full((len(small),), scores.shape[1], device=small.device),
-        is_token.sum(1),
-        reduction="none",
-        zero_infinity=True,  # a clip too short for its tokens
-    )
-    possible = (each.detach() > 0).float()
-    return each.sum()
-
-
-def _near(scores: torch.Tensor, small: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+def _near(own, rest, small, places) -> torch.Tensor:
     """The summed log chance of each token around its likely place."""
+    bare = own[..., 1:] - torch.logaddexp(own[..., 1:].logsumexp(-1), rest)[..., None]
     near = [
-        scores[i, first : last + 1, column].logsumexp(0) - math.log(last + 1 - first)
+        bare[i, first : last + 1, column - 1].logsumexp(0) - math.log(last + 1 - first)
         for i, row in enumerate(places.tolist())
         for (first, last), column in zip(row, small[i].tolist(), strict=True)
         if first != NONE
     ]
-    return torch.stack(near).sum() if near else scores.sum() * 0
+    return torch.stack(near).sum()
 
 
 def likely_places(span: tuple[float, float], letters: Sequence[int], slots: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 From the rows of a manifest that share a clip (model/training/data.py).
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -43,7 +42,6 @@ _MISFITS = {  # kind: what cannot be asked of it
     "A drum.": (*_SPOKEN, "note", "animal"),
     "An event.": (*_SPOKEN, "note", "animal"),
 }
-_ARTICLE = re.compile(r"^(An?|The) ")
 GENDERS = {"f": "A woman.", "m": "A man."}
 
 
@@ -88,16 +86,6 @@ class Facts:
         if name != "event":
             return getattr(self, name)
         return self.event or self.instrument or ("Speech." if self.kind == "Speech." else "")
-
-    def spelled(self) -> str:
-        """What the ear should read in the clip by itself: the words that are said, and where there
-        are none, what is known instead, as if it were said."""
-        if self.transcript:
-            return self.transcript
-        kind = "" if self.kind == "Speech." else self.kind
-        named = (kind, self.family, self.instrument or self.event, self.note)
-        spoken = (self.language, self.gender)
-        return " ".join(_ARTICLE.sub("", text.rstrip(".")) for text in (*named, *spoken) if text)
 
     @property
     def known(self) -> list[str]:
@@ -147,14 +135,6 @@ def bare(answer: str, name: str = "event") -> str:
     """An answer inside a sentence: "A violin." is a violin; a language, a note stays as it is."""
     answer = answer.rstrip(".")
     return answer if name in ("language", "note") else answer[:1].lower() + answer[1:]
-
-
-def spellings(rows: Iterable[Row]) -> list[str]:
-    """What there is to be read in each clip (see Facts.spelled)."""
-    clips: dict[tuple, list[Row]] = {}
-    for row in rows:
-        clips.setdefault(row.clip, []).append(row)
-    return [Facts.of(unit).spelled() for unit in clips.values()]
 
 
 def apart(one: str, other: str) -> bool:

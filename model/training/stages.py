@@ -39,12 +39,12 @@ class Stage:
 
 
 _OLD = ("model.audio.layers.", "model.audio.ln_post", "model.audio.proj")
-_NEW = ("reader.", "new_rows", "model.audio.boundary", "model.audio.out_norm")
+_NEW = ("reader.", "pointer.", "new_rows", "model.audio.boundary", "model.audio.out_norm")
 _LLM = "model.llm."
 _EAR_FIRST = dict.fromkeys(_NEW, 10.0) | dict.fromkeys(_OLD[1:], 3.0)
 STAGES = {
     "warmstart": Stage(
-        learns=(*_OLD, "reader."),
+        learns=(*_OLD, "reader.", "pointer."),
         asks=READS,
         rate=2e-4,
         rough=0.8,
@@ -57,6 +57,7 @@ STAGES = {
         asks=CHAT,
         rate=5e-5,
         rough=0.4,
+        plainly=0.25,
         faster=_EAR_FIRST | {_LLM: 16.0},
     ),
     "adapt": Stage(learns=(_LLM,), asks=CHAT, rate=5e-4, rough=0.3, plainly=0.7),

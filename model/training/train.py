@@ -26,10 +26,9 @@ from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
 from model.prompt import Renderer
-from model.training import data, ends, mixture, toy
+from model.training import data, ends, mixture, pointing, toy
 from model.training.batches import Batches, Chat, Tags
 from model.training.course import Course
-from model.training.facts import spellings
 from model.training.plan import CannotTrain, Plan, in_four_bits, settled
 from model.training.stages import CHAT, STAGES, TAGS
 from model.training.trainer import StageTrainer
@@ -55,10 +54,7 @@ def run(
     set_seed(plan.seed)
     # a norm in 32 bits of numbers in 16 is what autocast means; it only has no kernel of its own
     warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")
-    said = [text for text in spellings(rows) if text]
-    if plan.ctc_share and not said:
-        raise CannotTrain(f"There is nothing to be read in {_names(plan)}: leave out --ctc-share.")
-    learner, renderer, _ = ends.begin(plan, said, args.device)
+    learner, renderer, _ = ends.begin(plan, rows, args.device)
     batches = mixed(plan, rows, renderer, chats=learner.model.config.chats)
     for line in _summary(rows, told, plan):
         tell(line)
@@ -172,7 +168,7 @@ def mixed(plan: Plan, rows: list[data.Row], renderer: Renderer, *, chats: bool) 
         ask,
         renderer,
         rough=stage.rough,
-        reads=bool(plan.ctc_share),
+        reads=pointing.answers(rows) if plan.ctc_share else None,
         hinted=0 if asks else plan.hinted,
     )
 

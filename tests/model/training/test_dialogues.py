@@ -14,7 +14,7 @@ from model.training import dialogues, talk
 from model.training import wordings as say
 from model.training.data import Row
 from model.training.dialogues import IGNORED, Dialogue, Turn, converse, held_out, render, small_talk
-from model.training.facts import FIELDS, Facts, apart, bare, spellings
+from model.training.facts import FIELDS, Facts, apart, bare
 from tests.model.conftest import Letters
 
 LETTERS = Letters()
@@ -43,20 +43,6 @@ def drawn(facts=ALL, n=400, text=TALK) -> list[list[list[Turn]]]:
 
 def flat(batches) -> list[Turn]:
     return [turn for batch in batches for turns in batch for turn in turns]
-
-
-def test_an_ear_reads_the_words_and_without_them_the_names():
-    assert [facts.spelled() for facts in ALL] == [
-        "It's near.",
-        "French man",
-        "instrument Strings violin C4",
-        "animal dog",
-        "drum snare drum",
-        "vocal sound Laughter",
-        "event Footsteps on snow",
-    ]
-    rows = [row("note", "C4."), row("instrument", "A violin."), row("transcribe", "Hello.", 1)]
-    assert spellings(rows) == ["instrument violin C4", "Hello."]
 
 
 def row(task: str, text: str, number: int = 0, **facts) -> Row:
