@@ -71,9 +71,13 @@ def test_no_serious_finding_anywhere(page, axe, look):
     page.click("#list .more")
     assert findings(page, axe) == []
     page.keyboard.press("Escape")
-    for opener, sheet in (("#foot .settings", "#settings"), ("#foot .help", "#keys")):
+    sheets = {"#foot .settings": "#settings", "#foot .help": "#keys", "#bar .about": "#model"}
+    for opener, sheet in sheets.items():
         page.click(opener)
         expect(page.locator(sheet)).to_be_visible()
+        if sheet == "#model":
+            page.click("#model summary")
+            expect(page.locator("#model .findings .has").first).to_be_visible()
         assert findings(page, axe) == []
         page.keyboard.press("Escape")
     page.click("#bar .tune")

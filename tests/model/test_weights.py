@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -184,3 +185,29 @@ def test_the_4_bit_copy_stands_beside_its_original(official, tmp_path):
 def test_what_is_not_here_says_what_is(tmp_path, name, said):
     with pytest.raises(NoWeights, match=said):
         weights.find(name, tmp_path)
+
+
+def test_progress_is_told_while_a_checkpoint_arrives(hub, tmp_path):
+    told = []
+    weights.fetch("qwen-audio-chat", tmp_path, lambda *progress: told.append(progress))
+    done, total = told[-1]
+    assert done == total > sum(file.stat().st_size for file in hub.folder.glob("*.safetensors"))
+
+
+def test_what_other_programs_fetched_is_found(official, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    models = tmp_path / "models"
+    with pytest.raises(NoWeights, match="not here yet"):
+        weights.find("qwen-audio-chat", models)
+    kept = tmp_path / "cache" / "models--Qwen--Qwen-Audio-Chat"
+    snapshot = kept / "snapshots" / SHA
+    snapshot.parent.mkdir(parents=True)
+    shutil.copytree(official, snapshot)
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text(SHA)
+    assert weights.find("qwen-audio-chat", models) == snapshot
+    next(snapshot.glob("*.safetensors")).unlink()
+    assert weights.cached("qwen-audio-chat") is None
+    assert weights.cached("qwen-audio") is None
