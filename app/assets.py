@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app import i18n
+from app import bundling, i18n
 
 FOLDER = Path(__file__).parent.parent / "assets"
 TYPES = {
@@ -23,10 +23,22 @@ TYPES = {
     ".png": "image/png",
     ".woff2": "font/woff2",
 }
-SHELVES = ("js/*.js", "css/*.css", "icons/*", "fonts/*")
+SHELVES = ("icons/*", "fonts/*")
 FOR_EVER = "public, max-age=31536000, immutable"
+SCRIPT, STYLE = "js/earshot.js", "css/earshot.css"
+LAYERS = (  # of the style, in their order
+    *("ground", "sidebar", "conversation", "turns", "clips", "composer", "dialogs", "model"),
+    "signs",
+)
 
-LISTED = {
+
+def _bundled() -> dict[str, bytes]:
+    scripts = {path.name: path.read_text("utf-8") for path in FOLDER.glob("js/*.js")}
+    styles = ((FOLDER / "css" / f"{name}.css").read_bytes() for name in LAYERS)
+    return {SCRIPT: bundling.scripts(scripts, "main.js").encode(), STYLE: b"".join(styles)}
+
+
+LISTED = _bundled() | {
     path.relative_to(FOLDER).as_posix(): path.read_bytes()
     for shelf in SHELVES
     for path in sorted(FOLDER.glob(shelf))
@@ -45,10 +57,6 @@ def text(name: str) -> str:
 def address(name: str) -> str:
     assert name in LISTED, name
     return f"earshot/assets/{VERSION}/{name}"
-
-
-def names(suffix: str) -> list[str]:
-    return [name for name in LISTED if name.endswith(suffix)]
 
 
 async def give(request: Request) -> Response:

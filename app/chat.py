@@ -14,7 +14,7 @@ from model import audio
 from model.engine import About, Engine
 from model.errors import EarshotError
 from model.messages import Clip, Message, Sampling
-from sessions.errors import StoreError
+from sessions.errors import StoreError, as_sentences
 from sessions.lines import LEAF
 from sessions.records import (
     DONE,
@@ -90,22 +90,23 @@ def take_in(
     source: str | os.PathLike | bytes,
     name: str,
     recall: Recall | None = None,
+    progress: Callable[[float], object] = lambda seconds: None,
 ) -> ClipRef:
-    """Store any recording, as the model will hear it."""
-    return keep(store, audio.decode(source, name=name), name, recall)
+    """Store any recording, as the model will hear it. `progress` is told the seconds read."""
+    return keep(store, audio.decode(source, name=name, progress=progress), name, recall)
 
 
 def keep(store: Store, clip: Clip, name: str, recall: Recall | None = None) -> ClipRef:
     """Store a sound for a day, or for as long as turns use it."""
     if recall is not None:
         recall.know(clip)
-    with tempfile.TemporaryFile() as file:
-        audio.export(clip, file, "flac")  # loses nothing: read again, it has the same digest
-        file.seek(0)
-        try:
+    try:
+        with as_sentences(), tempfile.TemporaryFile() as file:
+            audio.export(clip, file, "flac")  # loses nothing: read again, it has the same digest
+            file.seek(0)
             store.keep(clip.digest, clip.seconds, file.read())
-        except StoreError as error:  # a full disk, say
-            raise Refused(str(error)) from error
+    except StoreError as error:  # a full disk, say
+        raise Refused(str(error)) from error
     return ClipRef(clip.digest, name, clip.seconds)
 
 
@@ -203,13 +204,19 @@ def answer(
         status = DONE if status == STOPPED else status
     except (EarshotError, StoreError) as error:
         status, sentence = FAILED, str(error)
-    except MemoryError:
-        status, sentence = FAILED, MEMORY
-    except Exception:
-        status, sentence = FAILED, OURS
-        raise
+    except Exception as error:
+        is_full = _is_full_memory(error)
+        status, sentence = FAILED, MEMORY if is_full else OURS
+        if not is_full:
+            raise
     finally:  # also when the person presses Stop
         store.finish(turn.id, said, status, sentence)
+
+
+def _is_full_memory(error: Exception) -> bool:
+    """Python's own error, or one of PyTorch's, which nobody here imports."""
+    told = type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
+    return told or isinstance(error, MemoryError)
 
 
 def messages_before(store: Store, turn: Turn, recall: Recall) -> list[Message]:

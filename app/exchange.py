@@ -3,6 +3,8 @@
 import re
 import tempfile
 import unicodedata
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,12 +18,13 @@ from app import chat, i18n, render
 from app.i18n import Language
 from app.web import from_the_page, receive, refusal
 from model.errors import EarshotError
-from sessions import transfer
-from sessions.errors import StoreError
+from sessions import archive, transfer
+from sessions.errors import StoreError, as_sentences
 from sessions.store import Store
 from sessions.transcript import Labels
 
-LARGEST = transfer.LARGEST_PAGE  # bytes of a file that is taken in
+LARGEST = archive.LARGEST  # bytes of a file that is taken in
+MOST_FOUND = 10_000  # conversations of a search that one file takes
 NAME_LENGTH = 80  # characters of a file's name, before its suffix
 TYPES = {
     "markdown": "text/markdown",
@@ -30,17 +33,36 @@ TYPES = {
     "html": "text/html",
 }
 
+Named = Callable[[], tuple[list[str], str]]  # ids of conversations, and what their file is called
+
 
 def routes(store: Store, largest: int = LARGEST) -> list[Route]:
     async def give(request: Request) -> Response:
-        """A conversation as a file. It is written to the disk first: a refusal is no half file."""
-        id, kind = request.path_params["id"], request.query_params.get("form", "html")
+        """A conversation as a file."""
+        id = request.path_params["id"]
+
+        def named() -> tuple[list[str], str]:
+            return [id], store.conversation(id).title or i18n.of(request).say("list.untitled")
+
+        return await written(request, request.query_params.get("form", "html"), named)
+
+    async def give_several(request: Request) -> Response:
+        """All conversations in one ZIP, or those that a tag or a search has."""
+        tag, words = (request.query_params.get(name, "") for name in ("tag", "words"))
+
+        def named() -> tuple[list[str], str]:
+            return several(store, tag, words), f"Earshot {words or tag or date.today()}"
+
+        return await written(request, "zip", named)
+
+    async def written(request: Request, kind: str, named: Named) -> Response:
+        """It is written to the disk first: a refusal is no half file."""
         if kind not in TYPES:
             return refusal(request, "There is no such file.", 404)
         folder = tempfile.TemporaryDirectory()
         path = Path(folder.name, "export")
         try:
-            title = await run_in_threadpool(_write, store, id, path, kind, i18n.of(request))
+            title = await run_in_threadpool(_write, store, named, path, kind, i18n.of(request))
         except StoreError as error:
             folder.cleanup()
             return refusal(request, str(error), 404)
@@ -54,7 +76,7 @@ def routes(store: Store, largest: int = LARGEST) -> list[Route]:
             return refusal(request, "Recordings are taken from the page only.", 403)
         name = request.query_params.get("name", "")
         try:
-            with tempfile.TemporaryDirectory() as folder:
+            with as_sentences(), tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "import")
                 with path.open("wb") as file:
                     await receive(request, file, name, largest)
@@ -65,16 +87,25 @@ def routes(store: Store, largest: int = LARGEST) -> list[Route]:
         return JSONResponse({"conversations": ids, "missing": len(taken.missing)})
 
     return [
+        Route("/earshot/export", give_several),
         Route("/earshot/export/{id}", give),
         Route("/earshot/import", take, methods=["POST"]),
     ]
 
 
-def _write(store: Store, id: str, path: Path, kind: str, language: Language) -> str:
+def several(store: Store, tag: str = "", words: str = "") -> list[str]:
+    """Ids of all conversations, of those under a tag, or of those that a search finds."""
+    if words:
+        return [hit.conversation.id for hit in store.search(words, MOST_FOUND).hits]
+    return [one.id for one in store.conversations(-1, tag=tag)]  # to SQLite, all
+
+
+def _write(store: Store, named: Named, path: Path, kind: str, language: Language) -> str:
+    ids, title = named()
     with path.open("wb") as file:
         words, labels = render.words, labels_in(language)
-        transfer.export(store, [id], file, kind, words=words, labels=labels)
-    return store.conversation(id).title or language.say("list.untitled")
+        transfer.export(store, ids, file, kind, words=words, labels=labels)
+    return title
 
 
 def labels_in(language: Language) -> Labels:

@@ -25,7 +25,7 @@ from sessions.store import Store  # noqa: E402
 
 LOOKS = 200  # pages that may wait for a view; answers wait in Talks, not here
 START = f"""
-import(new URL("{assets.address("js/main.js")}", document.baseURI)).then(earshot =>
+import(new URL("{assets.address(assets.SCRIPT)}", document.baseURI)).then(earshot =>
   earshot.start(element, server, about => trigger("look", about)));
 """
 BARE = {"apply_default_css": False, "js_on_load": None}

@@ -2,16 +2,20 @@
 layout."""
 
 import json
+import time
 from dataclasses import asdict
+from math import ceil
 
 from app import chat, history
 from app.events import Command, Desk
 from app.i18n import Language
 from model.messages import Sampling
+from sessions.unused import DAY
 
 PAGE = 60  # conversations listed at a time …
 MOST = 600  # … and at most, when a list that was scrolled is asked for again
 CHOSEN = ("max_tokens", "temperature", "top_p", "seed")  # of sampling, on the page
+KEPT = (0, 1, 7, 30, 365)  # days for which deleted ones may be kept; 0 is a minute
 MOST_TOKENS = 8192  # of one answer
 
 
@@ -57,6 +61,28 @@ def shelving(desk: Desk) -> list[Command]:
         store.restore(_id(asked))
         return {}
 
+    def deleted(asked: dict, language: Language) -> dict:
+        """Conversations that can still be restored, and for how long that is."""
+        kept = store.kept_days()
+        shown = [
+            {
+                "conversation": one.id,
+                "title": one.title or language.say("list.untitled"),
+                "days": max(0, ceil(kept - (time.time() - one.at) / DAY)),
+            }
+            for one in store.deleted()
+        ]
+        return {"deleted": shown, "days": kept, "choices": sorted({*KEPT, kept})}
+
+    def keep_deleted(asked: dict, language: Language) -> dict:
+        store.keep_deleted(min(max(int(asked["days"]), 0), max(KEPT)))
+        return {}
+
+    def wipe(asked: dict, language: Language) -> dict:
+        """Forget a deleted conversation for good, or all of them."""
+        store.purge(0, _id(asked))
+        return {}
+
     def settings(asked: dict, language: Language) -> dict:
         """What the next answers of a conversation, or of a new one, are given."""
         kept = store.conversation(_id(asked)) if _id(asked) else None
@@ -87,7 +113,8 @@ def shelving(desk: Desk) -> list[Command]:
             store.rename(kept.id, title)
         return {"conversation": kept.id}
 
-    return [listing, rename, pin, label, duplicate, forget, restore, settings, tune]
+    shelved = [listing, rename, pin, label, duplicate, forget, restore]
+    return [*shelved, deleted, keep_deleted, wipe, settings, tune]
 
 
 def _id(asked: dict) -> str:

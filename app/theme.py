@@ -6,7 +6,7 @@ import json
 
 import gradio as gr
 
-from app import assets
+from app import assets, gradios
 from app.i18n import Language
 
 LOGO = assets.FOLDER / "logo.svg"
@@ -14,10 +14,6 @@ COOKIE = "earshot-look"
 LOOKS = ("light", "dark")  # else as the system has it
 GROUND = {"light": "#f7f5ef", "dark": "#181a19"}
 FONT = "fonts/newsreader.woff2"
-LAYERS = (
-    *("ground", "sidebar", "conversation", "turns", "clips", "composer", "dialogs", "model"),
-    "signs",
-)
 
 
 def theme() -> gr.themes.Base:
@@ -39,17 +35,16 @@ def head(language: Language) -> str:
         f'<meta name="theme-color" content="{colour}" media="(prefers-color-scheme: {look})">'
         for look, colour in GROUND.items()
     )
-    styles = (
-        f'<link rel="stylesheet" href="{assets.address(f"css/{name}.css")}">' for name in LAYERS
-    )
+    style = f'<link rel="stylesheet" href="{assets.address(assets.STYLE)}">'
     scripts = (
-        f'<link rel="modulepreload" href="{assets.address(name)}">' for name in assets.names(".js")
+        f'<link rel="modulepreload" href="{address}">'
+        for address in (assets.address(assets.SCRIPT), *gradios.scripts())
     )
     font = f'<link rel="preload" as="font" crossorigin href="{assets.address(FONT)}">'
     told = {"code": language.code, "strings": language.on_the_page}
     strings = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
     kept = f'<script type="application/json" id="strings">{strings}</script>'
-    return "".join((*colours, font, *styles, *scripts, kept))
+    return "".join((*colours, font, style, *scripts, kept))
 
 
 def dressed(html: str, language: Language, look: str) -> str:

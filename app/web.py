@@ -20,6 +20,7 @@ from app import assets, chat, i18n, theme
 from model.audio import Limits
 from model.errors import EarshotError, TooLarge
 from sessions.clips import DIGEST
+from sessions.errors import StoreError, as_sentences
 from sessions.store import Store
 
 PROCESS = uuid4().hex  # another one after a restart
@@ -115,21 +116,34 @@ def routes(
     model: Callable[[], str] = str,
 ) -> list[Route]:
     limits = limits or Limits()
+    readings: dict[str, float] = {}  # seconds read so far of each recording that is being read
 
     async def take(request: Request) -> Response:
-        """A recording, as the body of the request; its name in the address."""
+        """A recording, as the body of the request; its name in the address, and what its reading
+        may be asked about as."""
         if not from_the_page(request):
             return refusal(request, "Recordings are taken from the page only.", 403)
         name = request.query_params.get("name", "recording")
+        reading = request.query_params.get("reading", "")[:64]
+
+        def progress(seconds: float) -> None:
+            readings[reading] = seconds
+
         try:
-            with tempfile.TemporaryDirectory() as folder:
+            with as_sentences(), tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "recording")
                 with path.open("wb") as file:
                     await receive(request, file, name, limits.size)
-                clip = await run_in_threadpool(chat.take_in, store, path, name, recall)
-        except EarshotError as error:
+                clip = await run_in_threadpool(chat.take_in, store, path, name, recall, progress)
+        except (EarshotError, StoreError) as error:
             return refusal(request, str(error))
+        finally:
+            readings.pop(reading, None)
         return JSONResponse({"digest": clip.digest, "name": clip.name, "seconds": clip.seconds})
+
+    async def reading(request: Request) -> Response:
+        """How far a recording has been read."""
+        return JSONResponse({"seconds": readings.get(request.path_params["id"], 0)})
 
     async def give(request: Request) -> Response:
         digest = request.path_params["digest"]
@@ -148,6 +162,7 @@ def routes(
         *assets.ROUTES,
         Route("/earshot/alive", alive),
         Route("/earshot/clips", take, methods=["POST"]),
+        Route("/earshot/reading/{id}", reading),
         Route("/earshot/clips/{digest}", give),
     ]
 

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import warnings
 import wave
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -56,10 +57,12 @@ def decode(
     name: str | None = None,
     seconds: float | None = None,
     limits: Limits | None = None,
+    progress: Callable[[float], object] = lambda seconds: None,
 ) -> Clip:
     """The sound of a file (by its path) or of a file's bytes, or only its first `seconds`.
 
-    `name` is what messages call it. Raises an `Unplayable` whose sentence says what is wrong.
+    `name` is what messages call it; `progress` is told how many seconds have been read. Raises an
+    `Unplayable` whose sentence says what is wrong.
     """
     if seconds is not None and seconds < SHORTEST:
         raise ValueError(f"seconds is at least {SHORTEST}; got {seconds}")
@@ -67,10 +70,11 @@ def decode(
     if isinstance(source, bytes | bytearray | memoryview):
         with tempfile.TemporaryFile(buffering=0) as file:  # mp4 must be able to seek
             file.write(source)
-            return _decode_file(file, _printable(name or "This recording"), seconds, limits)
+            name = _printable(name or "This recording")
+            return _decode_file(file, name, _Wanted(seconds, limits, progress))
     name = _printable(name or Path(source).name or os.fspath(source))
     with _open(source, name) as file:
-        return _decode_file(file, name, seconds, limits)
+        return _decode_file(file, name, _Wanted(seconds, limits, progress))
 
 
 def part(file: str | os.PathLike, start: float, seconds: float | None = None) -> Clip:
@@ -162,7 +166,17 @@ def _open(source, name: str) -> IO[bytes]:
     raise Unreadable(f"{name} is a device or a pipe. Save the recording to a file first.")
 
 
-def _decode_file(file: IO[bytes], name: str, seconds: float | None, limits: Limits) -> Clip:
+@dataclass(frozen=True)
+class _Wanted:
+    """How much of a file, how much at most, and who is told how far it is."""
+
+    seconds: float | None
+    limits: Limits
+    progress: Callable[[float], object]
+
+
+def _decode_file(file: IO[bytes], name: str, wanted: _Wanted) -> Clip:
+    seconds, limits = wanted.seconds, wanted.limits
     size = os.fstat(file.fileno()).st_size
     if size == 0:
         raise Empty(f"{name} is empty: it holds no byte. Record or copy it again.")
@@ -176,10 +190,10 @@ def _decode_file(file: IO[bytes], name: str, seconds: float | None, limits: Limi
     file.seek(0)
     cut_short = _wav_ends_early(file, size)
     file.seek(0)
-    chunks, log = _run(file, name, seconds, limits)
+    chunks, log = _run(file, name, wanted)
     if not log.is_known and (kind := HEADERLESS.get(Path(name).suffix.lower())):
         file.seek(0)
-        chunks, log = _run(file, name, seconds, limits, kind)
+        chunks, log = _run(file, name, wanted, kind)
     n_samples = sum(map(len, chunks))
     if seconds is None or n_samples < int(seconds * SAMPLE_RATE):
         _refuse_damage(name, n_samples / SAMPLE_RATE, seconds, cut_short, log)
@@ -215,9 +229,10 @@ class _Log:
         return int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3])
 
 
-def _run(file, name, seconds, limits, kind=None) -> tuple[list[np.ndarray], _Log]:
+def _run(file, name, wanted: _Wanted, kind=None) -> tuple[list[np.ndarray], _Log]:
     """Chunks (n,) int16 of mono sound at 16 kHz, as the program writes them, and its log. `kind` is
     the format where the content does not tell."""
+    seconds, limits = wanted.seconds, wanted.limits
     command = [ffmpeg(), "-hide_banner", "-nostdin", "-nostats", "-timelimit", str(PATIENCE)]
     command += [] if kind is None else ["-f", kind]
     command += ["-protocol_whitelist", "fd,pipe", "-i", "fd:", "-vn", "-sn", "-dn"]
@@ -235,6 +250,7 @@ def _run(file, name, seconds, limits, kind=None) -> tuple[list[np.ndarray], _Log
             while pcm := program.stdout.read(CHUNK):
                 chunks.append(np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2"))
                 room -= len(chunks[-1])
+                wanted.progress(limits.seconds - room / SAMPLE_RATE)
                 if room < 0:
                     raise TooLarge(
                         f"{name} is longer than {limits.seconds / 60:.3g} minutes, the limit. "

@@ -45,7 +45,14 @@ def document(wholes: Iterable[Whole]) -> dict:
 
 
 def written(wholes: Iterable[Whole]) -> str:
-    return json.dumps(document(wholes), ensure_ascii=False, allow_nan=False)
+    """Refuses what nobody could read back."""
+    text = json.dumps(document(wholes), ensure_ascii=False, allow_nan=False)
+    if len(text.encode()) > LARGEST:
+        raise BadBundle(
+            f"These conversations take more than {LARGEST // 10**6} MB without their sound: export "
+            "them in parts, by a tag or a search."
+        )
+    return text
 
 
 def _conversation(whole: Whole) -> dict:

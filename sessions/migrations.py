@@ -128,6 +128,12 @@ def m006_search(db: Database) -> None:
     db.execute("insert into words(words) values ('optimize')")
 
 
+@migration()
+def m007_settings(db: Database) -> None:
+    """What was chosen for all conversations of this folder."""
+    db.execute("create table settings (name text primary key, value text not null) without rowid")
+
+
 def _keep_turns_indexed(db: Database) -> None:
     is_said = "(select status from turns where id = {}) <> 'writing'"
     for event, row in (("insert", "new"), ("update", "new"), ("delete", "old")):

@@ -95,6 +95,15 @@ class Whole:
     turns: tuple[Turn, ...]
 
 
+@dataclass(frozen=True)
+class Deleted:
+    """A conversation that can still be restored."""
+
+    id: str
+    title: str
+    at: float  # when it was deleted, in seconds since 1970
+
+
 SETTINGS = ("system", "sampling", "model", "language", "answer_language")
 
 

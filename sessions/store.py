@@ -29,6 +29,7 @@ from sessions.records import (
     WRITING,
     ClipRef,
     Conversation,
+    Deleted,
     Part,
     Turn,
     Unheard,
@@ -60,7 +61,7 @@ class Store:
         with self._writing() as db:
             now = time.time()
             self._settle(db)
-            unused.forget_deleted(db, self.clips, now - UNDO_SECONDS)
+            self._forget_deleted(db, now)
             unused.forget_clips(db, self.clips, now - UNSENT_SECONDS)
             unused.forget_unsaid(db, now - UNSENT_SECONDS)
 
@@ -85,7 +86,7 @@ class Store:
             id=uuid4().hex, title="", system=system, created=now, updated=now, **settings
         )
         with self._writing() as db:
-            unused.forget_deleted(db, self.clips, now - UNDO_SECONDS)
+            self._forget_deleted(db, now)
             putting.conversation(db, new)
         return new
 
@@ -145,7 +146,7 @@ class Store:
         other turn uses, unless it is restored."""
         now = time.time()
         with self._writing() as db:
-            unused.forget_deleted(db, self.clips, now - UNDO_SECONDS)
+            self._forget_deleted(db, now)
             db.execute(
                 "update conversations set deleted = ? where id = ? and deleted is null", [now, id]
             )
@@ -155,10 +156,31 @@ class Store:
             db.execute("update conversations set deleted = null where id = ?", [id])
             return rows.conversation(db, id)
 
-    def purge(self, seconds: float = UNDO_SECONDS) -> None:
-        """Forget what was deleted so long ago. Also done by each start, deletion and opening."""
+    def deleted(self, limit: int = 200) -> list[Deleted]:
+        """Those that can still be restored, the latest first."""
+        with self._reading() as db:
+            return unused.deleted(db, limit)
+
+    def kept_days(self) -> int:
+        """For how many days a deleted conversation can be restored; 0 for a minute."""
+        with self._reading() as db:
+            return unused.kept_days(db)
+
+    def keep_deleted(self, days: int) -> None:
+        """Choose that; what is older goes now."""
         with self._writing() as db:
-            unused.forget_deleted(db, self.clips, time.time() - seconds)
+            unused.keep_days(db, days)
+            self._forget_deleted(db, time.time())
+
+    def purge(self, seconds: float | None = None, id: str = "") -> None:
+        """Forget what was deleted so long ago, or as long as deleted ones are kept; or only one of
+        these. Also done by each start, deletion and opening."""
+        with self._writing() as db:
+            now = time.time()
+            if seconds is None:
+                self._forget_deleted(db, now)
+            else:
+                unused.forget_deleted(db, self.clips, now - seconds, id)
 
     def whole(self, id: str) -> Whole:
         """Everything in a conversation, on every line."""
@@ -330,6 +352,10 @@ class Store:
             except Gone:
                 return []
             return list(map(self._as_owed, rows.turns(db, lines.up(db, conversation, at, limit))))
+
+    def _forget_deleted(self, db: Database, now: float) -> None:
+        kept = max(UNDO_SECONDS, unused.kept_days(db) * unused.DAY)
+        unused.forget_deleted(db, self.clips, now - kept)
 
     def _signature(self) -> str:
         with self._announcing, as_sentences():

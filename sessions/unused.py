@@ -5,12 +5,38 @@ from collections.abc import Collection
 from sqlite_utils import Database
 
 from sessions.clips import Clips
+from sessions.records import Deleted
+
+KEPT_DAYS = 30  # how long a deleted conversation can be found again, unless chosen otherwise
+DAY = 24 * 3600  # seconds
 
 
-def forget_deleted(db: Database, clips: Clips, before: float) -> None:
-    """Conversations that were deleted until then, with the clips that no other turn uses."""
+def kept_days(db: Database) -> int:
+    found = db.execute("select value from settings where name = 'kept_days'").fetchone()
+    return int(found[0]) if found else KEPT_DAYS
+
+
+def keep_days(db: Database, days: int) -> None:
+    db["settings"].upsert({"name": "kept_days", "value": str(days)}, pk="name")
+
+
+def deleted(db: Database, limit: int) -> list[Deleted]:
+    """The latest first."""
+    found = db.execute(
+        "select id, title, deleted from conversations where deleted is not null"
+        " and exists (select 1 from turns where conversation = conversations.id)"
+        " order by deleted desc limit ?",
+        [limit],
+    )
+    return [Deleted(*row) for row in found]
+
+
+def forget_deleted(db: Database, clips: Clips, before: float, id: str = "") -> None:
+    """Conversations that were deleted until then, all or one of them, with the clips that no other
+    turn uses."""
     gone = db.execute(
-        "select id, deleted from conversations where deleted is not null and deleted <= ?", [before]
+        "select id, deleted from conversations where deleted <= ? and (id = ? or ? = '')",
+        [before, id, id],
     ).fetchall()
     for id, deleted in gone:
         used = "select distinct clip from parts join turns on turns.id = turn"

@@ -14,6 +14,8 @@ const COMMON = { // words that hardly any sentence is without
   it: ["il", "che", "di", "è", "un", "una", "non", "gli"], pt: ["o", "os", "e", "é", "um", "uma", "não", "do"],
 };
 
+const LATE = 1500; // ms that voices may take to be known
+
 let button = null; // of what is being read
 
 /** The language of a text, as far as its letters and commonest words tell. */
@@ -38,12 +40,22 @@ function name(one, isReading) {
   one.setAttribute("aria-label", one.title);
 }
 
+/** Whether there is a voice: browsers tell late, and where there is none, never. */
+function hasVoice() {
+  const synthesis = window.speechSynthesis;
+  if (!synthesis || synthesis.getVoices().length) return !!synthesis;
+  return new Promise(done => {
+    synthesis.addEventListener("voiceschanged", () => done(true), { once: true });
+    setTimeout(() => done(synthesis.getVoices().length > 0), LATE);
+  });
+}
+
 /** Reads the answer that a button belongs to; pressed again, it is quiet. */
-export function aloud(pressed) {
-  if (!window.speechSynthesis) return toast(t("tool.mute"));
+export async function aloud(pressed) {
   const wasReading = pressed === button;
-  quiet();
+  if (button) quiet();
   if (wasReading) return;
+  if (!(await hasVoice())) return toast(t("tool.mute"));
   const text = $(".words", pressed.closest("article")).innerText;
   const chosen = $("#shown .turns").dataset.answers;
   const said = new SpeechSynthesisUtterance(text);

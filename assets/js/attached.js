@@ -1,12 +1,15 @@
 // The recordings in the composer: in the order in which the model will hear them, each with its
 // number, named, moved, cut and taken out.
 
-import { $, $$, made } from "./dom.js";
-import { t } from "./i18n.js";
+import { $, $$, clock, made } from "./dom.js";
+import { language, t } from "./i18n.js";
 import { trouble } from "./notice.js";
 import { figure, label } from "./player.js";
+import * as recordings from "./recordings.js";
 import { post } from "./server.js";
 import { trim } from "./trim.js";
+
+const LOOK = 700; // ms between two looks at how far the server has read
 
 let list, changed;
 
@@ -119,31 +122,52 @@ function rename(item) {
 
 const cut = item => trim($("figure", item), clip => (add(clip, item), $(".handles .trim", item).focus()));
 
-/** Sends a sound to the store, and attaches it as it is kept there. One that was recorded here
- * exists nowhere else: it stays until it has arrived. */
-export async function attach(blob, name, { isRecorded = false } = {}, item = list.appendChild(made("<li></li>"))) {
+/** Sends a sound to the store, and attaches it as it is kept there. A `recording` (its id) exists
+ * nowhere else: it stays until it has arrived. */
+export async function attach(blob, name, { recording = "" } = {}, item = list.appendChild(made("<li></li>"))) {
   item.className = "loading";
   item.textContent = t("composer.reading", { name });
   changed();
   try {
-    add(await post(`earshot/clips?name=${encodeURIComponent(name)}`, blob), item);
+    add(await upload(blob, name, how => (item.textContent = how)), item);
+    if (recording) recordings.forget(recording);
   } catch (error) {
     trouble(error.message);
-    if (isRecorded || error.isSilence) unsent(item, blob, name, isRecorded);
+    if (recording || error.isSilence) unsent(item, blob, name, recording);
     else item.remove();
   }
   changed();
 }
 
-function unsent(item, blob, name, isRecorded) {
+/** Tells how it goes: how much was sent, then how much the server has read. */
+async function upload(blob, name, tell) {
+  const id = crypto.randomUUID?.() || String(Math.random()), about = new URLSearchParams({ name, reading: id });
+  let timer;
+  const look = async () => {
+    const { seconds } = await fetch(`earshot/reading/${id}`).then(answer => answer.json()).catch(() => ({}));
+    if (timer && seconds) tell(t("composer.read", { name, time: clock(seconds) }));
+  };
+  const sent = share => {
+    if (share < 1) tell(t("composer.sending", { name, percent: share.toLocaleString(language, { style: "percent" }) }));
+    else timer ??= setInterval(look, LOOK);
+  };
+  try {
+    return await post(`earshot/clips?${about}`, blob, sent);
+  } finally {
+    clearInterval(timer);
+    timer = 0;
+  }
+}
+
+function unsent(item, blob, name, recording) {
   item.className = "unsent";
   item.replaceChildren(made("<span></span>"), ...["composer.retry", "composer.download", "composer.remove"].map(key => {
     const button = made('<button type="button"></button>');
     button.textContent = t(key, { name });
     button.onclick = () => {
-      if (key === "composer.retry") attach(blob, name, { isRecorded }, item);
+      if (key === "composer.retry") attach(blob, name, { recording }, item);
       else if (key === "composer.download") download(blob, name);
-      else remove(item);
+      else remove(item), recording && recordings.forget(recording);
     };
     return button;
   }));

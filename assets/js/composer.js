@@ -4,8 +4,9 @@ import { $, clock, settled } from "./dom.js";
 import * as attached from "./attached.js";
 import * as drafts from "./drafts.js";
 import { language, t } from "./i18n.js";
-import { told, trouble } from "./notice.js";
-import { record } from "./recorder.js";
+import { toast, told, trouble } from "./notice.js";
+import { record, wav } from "./recorder.js";
+import * as recordings from "./recordings.js";
 import { call } from "./server.js";
 import { current, followAgain, isWriting, onShown, open } from "./view.js";
 
@@ -85,19 +86,34 @@ export async function toggleRecording() {
     const ended = finish;
     finish = null;
     update();
-    const time = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
-    return attached.attach(await ended(), t("composer.recording", { time }), { isRecorded: true });
+    return arrived(await ended());
   }
   button.disabled = true;
+  const time = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  const name = t("composer.recording", { time });
   try {
-    finish = await record((seconds, loudness) => {
+    finish = await record(name, (seconds, loudness) => {
       $(".recorded", form).textContent = clock(seconds);
       $(".level i", form).style.width = `${Math.min(100, 130 * Math.sqrt(loudness))}%`;
       if (seconds > LONGEST && finish) told(toggleRecording);
-    });
+    }, unplugged);
   } finally {
     button.disabled = false;
     update();
+  }
+}
+
+function unplugged() {
+  if (finish) told(toggleRecording).then(() => trouble(t("trouble.microphone.lost")));
+}
+
+const arrived = ({ id, name, wav }) => attached.attach(wav, name, { recording: id });
+
+/** What was being recorded when its page went. */
+async function recover() {
+  for (const { id, name, rate, blocks } of await recordings.left()) {
+    toast(t("composer.recovered", { name }));
+    arrived({ id, name, wav: wav(blocks, rate) });
   }
 }
 
@@ -183,4 +199,5 @@ export function start(element) {
   addEventListener("pagehide", keepNow);
   onShown(moved);
   restore();
+  recover();
 }

@@ -2,7 +2,7 @@
 
 import { $, $$, made } from "./dom.js";
 import { t } from "./i18n.js";
-import { told } from "./notice.js";
+import { tried } from "./notice.js";
 import { call } from "./server.js";
 import { current, onMissing, onShown, refresh } from "./view.js";
 
@@ -50,7 +50,7 @@ export function start() {
   sentinel.textContent = t("turn.earlier");
   sentinel.hidden = true;
   $("#shown").before(place);
-  new IntersectionObserver(entries => entries.some(one => one.isIntersecting) && told(load), { rootMargin: "400px 0px 0px" }).observe(sentinel);
+  new IntersectionObserver(entries => entries.some(one => one.isIntersecting) && tried(load), { rootMargin: "400px 0px 0px" }).observe(sentinel);
   onShown(check);
   onMissing(find);
 }

@@ -3,6 +3,7 @@
 import * as alive from "./alive.js";
 import * as aloud from "./aloud.js";
 import * as announce from "./announce.js";
+import * as bin from "./bin.js";
 import * as composer from "./composer.js";
 import { $ } from "./dom.js";
 import * as dropping from "./dropping.js";
@@ -12,7 +13,7 @@ import { language, translate } from "./i18n.js";
 import * as keys from "./keys.js";
 import * as marks from "./marks.js";
 import * as model from "./model.js";
-import { told } from "./notice.js";
+import { tried } from "./notice.js";
 import * as player from "./player.js";
 import * as room from "./room.js";
 import { connect } from "./server.js";
@@ -44,12 +45,13 @@ export function start(element, server, look) {
   settings.start();
   model.start();
   welcome.start();
+  bin.start();
   keys.start();
   dropping.start();
   examples.start();
   announce.start();
   model.onLooked(({ changed }) => changed && (view.refresh(), room.again(), tasks.forget()));
-  alive.start(() => (view.refresh(), told(shelf.refresh)), composer.isBusy);
+  alive.start(() => (view.refresh(), tried(shelf.refresh)), composer.isBusy);
   view.onShown(() => {
     $("#bar .title").textContent = view.title();
     document.title = view.title() ? `${view.title()} · Earshot` : "Earshot";

@@ -12,18 +12,24 @@ export function trouble(sentence) {
   place.hidden = !sentence;
 }
 
-/** Does the work; what goes wrong is told above the composer. */
+/** Does what the person asked for; what goes wrong is told above the composer. */
 export async function told(work) {
+  trouble("");
+  return tried(work);
+}
+
+/** Does what nobody asked for: what was told before stays. */
+export async function tried(work) {
   try {
-    trouble("");
     return await work();
   } catch (error) {
     trouble(error.message);
   }
 }
 
-/** A passing notice, perhaps with something to press. */
-export function toast(sentence, { label = "", action = null } = {}) {
+/** A passing notice, perhaps with something to press; one that `stays` passes when it is told to.
+ * Returns what changes its sentence, or with an empty one takes it away. */
+export function toast(sentence, { label = "", action = null, stays = false } = {}) {
   $("#toasts").replaceChildren();
   const item = made('<div class="toast"><span></span></div>');
   $("span", item).textContent = sentence;
@@ -38,10 +44,11 @@ export function toast(sentence, { label = "", action = null } = {}) {
   close.setAttribute("aria-label", t("close"));
   close.onclick = gone;
   item.append(close);
-  const wait = () => (timer = setTimeout(gone, STAYS));
+  const wait = () => stays || (timer = setTimeout(gone, STAYS));
   clearTimeout(timer);
   for (const type of ["mouseenter", "focusin"]) item.addEventListener(type, () => clearTimeout(timer));
   for (const type of ["mouseleave", "focusout"]) item.addEventListener(type, wait);
   wait();
   $("#toasts").append(item);
+  return words => (words ? ($("span", item).textContent = words) : gone());
 }

@@ -1,6 +1,7 @@
 // Recording, as it sounds: what browsers do to speech ruins music, birds and machines.
 
 import { t } from "./i18n.js";
+import * as recordings from "./recordings.js";
 
 const RAW = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
 const TAP = `registerProcessor("tap", class extends AudioWorkletProcessor {
@@ -24,30 +25,47 @@ async function microphone() {
   }
 }
 
-/** Begins. `heard(seconds, loudness)` is called as it goes; what comes back ends it, with a wav. */
-export async function record(heard) {
+/** Begins, under a name. `heard(seconds, loudness)` is called as it goes, `lost()` when the
+ * microphone is taken away; what comes back ends it, with { id, name, wav }. Until the id is forgotten (recordings.js), the browser keeps what was recorded. */
+export async function record(name, heard, lost) {
   const stream = await microphone();
   const context = new AudioContext();
   const address = URL.createObjectURL(new Blob([TAP], { type: "text/javascript" }));
   await context.audioWorklet.addModule(address);
   URL.revokeObjectURL(address);
   const tap = new AudioWorkletNode(context, "tap", { channelCount: 1, channelCountMode: "explicit" });
-  const chunks = [];
-  let length = 0;
+  const chunks = [], id = crypto.randomUUID(), rate = context.sampleRate;
+  let length = 0, n_kept = 0;
+  await recordings.begin({ id, name, rate });
   tap.port.onmessage = ({ data }) => {
     chunks.push(Int16Array.from(data, x => Math.max(-1, Math.min(1, x)) * 32767));
     length += data.length;
-    heard(length / context.sampleRate, Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length));
+    if (chunks.length - n_kept >= rate / data.length) {
+      recordings.add(id, joined(chunks.slice(n_kept)));
+      n_kept = chunks.length;
+    }
+    heard(length / rate, Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length));
   };
   context.createMediaStreamSource(stream).connect(tap);
+  stream.getTracks().forEach(track => (track.onended = lost)); // not called when we stop it
   return async () => {
     stream.getTracks().forEach(track => track.stop());
     await context.close();
-    return wav(chunks, length, context.sampleRate);
+    if (n_kept < chunks.length) await recordings.add(id, joined(chunks.slice(n_kept)));
+    return { id, name, wav: wav(chunks, rate) };
   };
 }
 
-function wav(chunks, length, rate) {
+function joined(chunks) {
+  const all = new Int16Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) all.set(chunk, at), (at += chunk.length);
+  return all;
+}
+
+/** Samples (Int16Arrays, one after the other) as a file. */
+export function wav(chunks, rate) {
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const header = new DataView(new ArrayBuffer(44));
   const put = (at, text) => [...text].forEach((c, i) => header.setUint8(at + i, c.charCodeAt(0)));
   put(0, "RIFF"), header.setUint32(4, 36 + 2 * length, true), put(8, "WAVEfmt ");

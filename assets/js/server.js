@@ -28,10 +28,26 @@ export async function call(name, value = null) {
   return checked(done);
 }
 
-/** A body to one of our addresses (app/web.py); the answer as an object. */
-export async function post(address, body) {
-  const sent = await fetch(address, { method: "POST", body, headers: { "x-earshot": "page" } }).catch(() => {
-    throw silence();
+/** A body to one of our addresses (app/web.py); the answer as an object. `sent(share)` is told how much
+ * of it has gone out, 1 at the end. */
+export async function post(address, body, sent = () => {}) {
+  const text = await new Promise((done, failed) => {
+    const request = new XMLHttpRequest(); // fetch cannot tell how far it is
+    request.open("POST", address);
+    request.setRequestHeader("x-earshot", "page");
+    request.upload.onprogress = ({ loaded, total }) => loaded < total && sent(loaded / total);
+    request.upload.onload = () => sent(1);
+    request.onload = () => done(request.responseText);
+    request.onerror = request.onabort = () => failed(silence());
+    request.send(body);
   });
-  return checked(await sent.json());
+  return checked(parsed(text));
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(t("trouble.server"));
+  }
 }

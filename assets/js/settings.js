@@ -74,7 +74,7 @@ export function start() {
     sheet.addEventListener("click", event => event.target === sheet && sheet.close()); // beside it
   }
   $("#foot .settings").onclick = settings;
-  $("#settings select").onchange = event => (remember("language", event.target.value), location.reload());
+  $("#settings [name=language]").onchange = event => (remember("language", event.target.value), location.reload());
   $("#settings fieldset").onchange = event => (remember("look", event.target.value), dress(event.target.value));
   $("#bar .tune").onclick = tune;
   $("#tune form").onsubmit = event => (event.preventDefault(), save($("#tune"), event.target));

@@ -2,9 +2,9 @@
 
 import { $, $$, made, settled } from "./dom.js";
 import { focus } from "./composer.js";
-import { day, t } from "./i18n.js";
+import { day, language, t } from "./i18n.js";
 import { isOpen as menuIsOpen, popup } from "./menu.js";
-import { toast, told, trouble } from "./notice.js";
+import { toast, told, tried, trouble } from "./notice.js";
 import { call, post } from "./server.js";
 import { current, onShown, open, refresh as look } from "./view.js";
 
@@ -169,6 +169,14 @@ function download(address) {
   link.remove();
 }
 
+/** All conversations in one file, or those that the list shows for a tag or a search. */
+function exporting(button) {
+  const words = field.value.trim();
+  const entry = (label, about) => ({ label, sign: "out", does: () => (toast(t("export.writing")), download(`earshot/export?${new URLSearchParams(about)}`)) });
+  const some = words ? [entry(t("export.found", { words }), { words })] : tag ? [entry(t("export.tagged", { tag }), { tag })] : [];
+  popup(button, [...some, entry(t("export.all"), {})]);
+}
+
 async function forget(id) {
   if (!(await act("forget", { conversation: id }))) return;
   if (id === current()) open("");
@@ -182,9 +190,10 @@ async function forget(id) {
 
 /** A file that was exported comes back as conversations. */
 export async function take(file) {
-  toast(t("import.reading", { name: file.name }));
+  const { name } = file, tell = toast(t("import.reading", { name }), { stays: true });
+  const sent = share => share < 1 && tell(t("composer.sending", { name, percent: share.toLocaleString(language, { style: "percent" }) }));
   await told(async () => {
-    const { conversations, missing } = await post(`earshot/import?name=${encodeURIComponent(file.name)}`, file);
+    const { conversations, missing } = await post(`earshot/import?name=${encodeURIComponent(name)}`, file, sent).finally(() => tell(""));
     const done = t("import.done", { n: conversations.length });
     toast(missing ? `${done} · ${t("import.missing", { n: missing })}` : done);
     await refresh();
@@ -238,13 +247,14 @@ export function start() {
   document.addEventListener("click", pressed);
   const files = $("#foot .imported");
   $("#foot .import").onclick = () => files.click();
+  $("#foot .export").onclick = event => exporting(event.currentTarget);
   files.onchange = () => {
     for (const file of files.files) take(file);
     files.value = "";
   };
   onShown(({ moved, ended }) => {
     if (moved) mark();
-    if (moved || ended) told(refresh);
+    if (moved || ended) tried(refresh);
   });
-  told(refresh);
+  tried(refresh);
 }

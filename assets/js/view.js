@@ -2,7 +2,7 @@
 // finds it again.
 
 import { $ } from "./dom.js";
-import { told } from "./notice.js";
+import { tried } from "./notice.js";
 
 const NEAR = 80; // px from the end: still following
 const FLASH = 2000; // ms that a turn one has jumped to is marked
@@ -28,7 +28,7 @@ export const onShown = listener => listeners.push(listener);
 export function open(id, { push = true, turn = "" } = {}) {
   if (push && id !== current()) history.pushState(null, "", id ? `?c=${id}` : location.pathname);
   wanted = turn;
-  if (turn && isShown(id)) told(jump);
+  if (turn && isShown(id)) tried(jump);
   look({ conversation: id, since: isShown(id) ? Number($("#shown article")?.dataset.turn || 0) : 0 });
 }
 
@@ -71,7 +71,7 @@ export function start(trigger) {
     const arrived = before !== null && !["", before].includes(newestTurn());
     if (arrived) before = null;
     listeners.forEach(listener => listener({ conversation, moved, ended, arrived }));
-    if (wanted && isShown(current())) told(jump);
+    if (wanted && isShown(current())) tried(jump);
     if (follow) scrollTo(0, document.documentElement.scrollHeight);
   });
   const what = { childList: true, subtree: true, characterData: true, attributes: true };

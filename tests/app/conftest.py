@@ -51,17 +51,17 @@ def chromium(microphone):
 
 
 class Server:
-    """`python launch.py`, which can be killed and started again."""
+    """`python launch.py`, or another program, which can be killed and started again."""
 
-    def __init__(self, data, *words):
+    def __init__(self, data, *words, program=("launch.py",)):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.data, self.words = data, words
+        self.data, self.words = data, (*program, *words)
         self.start()
 
     def start(self):
-        command = [sys.executable, "launch.py", *self.words]
+        command = [sys.executable, *self.words]
         command += ["--data", str(self.data), "--port", str(self.port), "--no-browser"]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for line in self.process.stdout:  # until it says where it is

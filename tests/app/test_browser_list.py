@@ -66,18 +66,18 @@ def test_a_conversation_is_named_pinned_and_tagged_from_its_menu(page):
 
 
 def test_a_conversation_goes_out_as_a_file_and_comes_back(page, tmp_path):
-    page.click('.example[data-example="animal"]')
+    page.click('.example[data-example="speech"]')
     newest(page, "done")
     page.hover("#list .item:has(a[aria-current])")
     page.click("#list .item:has(a[aria-current]) .more")
     page.click(".popup button:has-text('Export')")
     with page.expect_download() as download:
         page.click(".popup button:has-text('One HTML file')")
-    assert download.value.suggested_filename == "Which animal is it.html"
-    download.value.save_as(tmp_path / "animal.html")
+    assert download.value.suggested_filename == "What does the person say.html"
+    download.value.save_as(tmp_path / "voice.html")
     choose(page, "Delete")
     page.wait_for_selector(".turns.empty")
-    page.set_input_files("#foot .imported", tmp_path / "animal.html")
+    page.set_input_files("#foot .imported", tmp_path / "voice.html")
     expect(page.locator("#toasts")).to_contain_text("One conversation imported")
     newest(page, "done")
     page.click("#shown .play")
@@ -88,11 +88,51 @@ def test_a_conversation_goes_out_as_a_file_and_comes_back(page, tmp_path):
     expect(page.locator("#composer .trouble")).to_contain_text("no export of Earshot")
 
 
+def test_what_a_search_finds_goes_out_in_one_file_and_comes_back(page, tmp_path):
+    for words in ("a bittern booms", "another bittern"):
+        page.click("#brand .new")
+        page.wait_for_selector(".turns.empty")
+        send(page, words)
+        expect(page.locator('#newest [data-status="done"]')).to_contain_text(words)
+    page.fill(".find", "bittern")
+    expect(page.locator("#list .item mark").first).to_be_visible()
+    page.click("#foot .export")
+    with page.expect_download() as download:
+        page.click(".popup button:has-text('found for “bittern”')")
+    download.value.save_as(tmp_path / "bitterns.zip")
+    page.set_input_files("#foot .imported", tmp_path / "bitterns.zip")
+    expect(page.locator("#toasts")).to_contain_text("2 conversations imported")
+    expect(page.locator("#list .item:has(mark)")).to_have_count(4)
+    page.fill(".find", "")
+
+
+def test_a_deleted_conversation_is_found_again_until_it_is_deleted_for_good(page):
+    for words in ("a corncrake", "a nightjar"):
+        page.click("#brand .new")
+        page.wait_for_selector(".turns.empty")
+        send(page, words)
+        expect(page.locator('#newest [data-status="done"]')).to_contain_text(words)
+        choose(page, "Delete")
+        page.wait_for_selector(".turns.empty")
+    page.reload()  # no Undo any more
+    page.click("#foot .settings")
+    page.select_option("#settings [name=kept]", "7")
+    page.click("#settings .binned")
+    crake, jar = (page.locator("#bin li", has_text=name) for name in ("corncrake", "nightjar"))
+    expect(crake).to_contain_text("for 7 days more")
+    jar.locator(".remove").click()
+    expect(jar).to_have_count(0)
+    crake.locator(".restore").click()
+    expect(page.locator("#newest")).to_contain_text("a corncrake")
+    expect(page.locator("#list .item", has_text="a corncrake")).to_be_visible()
+    expect(page.locator("#list .item", has_text="a nightjar")).to_have_count(0)
+
+
 def test_language_and_look_are_chosen_and_remembered_and_the_draft_stays(page):
     page.fill("#composer textarea", "not sent yet")
     page.wait_for_timeout(400)
     page.click("#foot .settings")
-    page.select_option("#settings select", "zh")
+    page.select_option("#settings [name=language]", "zh")
     expect(page.locator("#brand .new")).to_have_text("新对话")
     expect(page.locator("html")).to_have_attribute("lang", "zh")
     expect(page.locator("#composer textarea")).to_have_value("not sent yet")

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from app import chat, exchange, web
 from app.examples import EXAMPLES
+from sessions import transfer
 from sessions.store import Store
 
 LARGEST = 2_000_000
@@ -65,6 +66,33 @@ def test_each_form_says_what_it_is(client, talk):
     assert "Sie" in german
     assert client.get(f"/earshot/export/{talk}?form=exe").status_code == 404
     assert client.get("/earshot/export/none").status_code == 404
+
+
+def test_all_or_some_go_into_one_file_and_come_back(client, store, talk, tmp_path):
+    tagged, other, gone = (store.start().id for _ in range(3))
+    for id, text in ((tagged, "a wren"), (other, "a robin"), (gone, "a dog")):
+        store.ask(id, (text,))
+    store.tag(tagged, ["birds"]), store.delete(gone)
+
+    def titles(address):
+        given = client.get(address)
+        assert given.headers["content-type"] == "application/zip"
+        with Store(tmp_path / "elsewhere") as elsewhere:
+            taken = transfer.take(elsewhere, given.content, chat.check)
+            assert not taken.missing
+            return {one.title for one in taken.conversations}
+
+    assert titles("/earshot/export") == {"a wren", "a robin", store.conversation(talk).title}
+    assert titles("/earshot/export?tag=birds") == {"a wren"}
+    assert titles("/earshot/export?words=robin") == {"a robin"}
+    name = client.get("/earshot/export?words=robin").headers["content-disposition"]
+    assert 'filename="Earshot robin.zip"' in name
+
+
+def test_what_nobody_could_read_back_is_not_exported(client, talk, monkeypatch):
+    monkeypatch.setattr("sessions.bundle.LARGEST", 100)
+    refused = client.get("/earshot/export", headers={"accept-language": "de"})
+    assert "Exportieren Sie sie in Teilen" in refused.json()["sentence"]
 
 
 @pytest.mark.parametrize(

@@ -151,12 +151,26 @@ def test_refusals_from_below_are_translated_where_they_are_known():
     assert "{0} {x}" in german.heard(gone.format("{0} {x}"))
 
 
-REFUSING = sorted(  # what a page can come to hear of; the command line alone says the rest
-    file
-    for package in ("app", "sessions", "model")
-    for file in (ROOT / package).glob("*.py")
-    if file.name not in ("doctor.py", "parity.py", "window.py")
-)
+ENTRIES = ("app/page.py", "model/local.py", "model/library.py")  # launch.py makes the two engines
+
+
+def reached(files):
+    """Files with all of ours that they import, by whatever way."""
+    found, left = set(), [ROOT / file for file in files]
+    while left:
+        file = left.pop()
+        if file in found or file.name == "doctor.py":  # what it finds is no refusal
+            continue
+        found.add(file)
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                module = node.module.replace(".", "/")
+                names = (f"{module}.py", *(f"{module}/{one.name}.py" for one in node.names))
+                left += [ROOT / name for name in names if (ROOT / name).exists()]
+    return sorted(file for file in found if file.parent.name in ("app", "model", "sessions"))
+
+
+REFUSING = reached(ENTRIES)  # what a page can come to hear of; the command line alone says the rest
 SAMPLING = ("max_tokens", "temperature", "top_p")  # whose ValueErrors the settings show
 
 

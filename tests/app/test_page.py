@@ -293,10 +293,10 @@ def test_other_sites_can_neither_send_nor_ask(client, beep):
 
 
 def test_only_listed_files_are_given_and_kept_for_ever(client):
-    given = client.get("/" + assets.address("js/main.js"))
+    given = client.get("/" + assets.address(assets.SCRIPT))
     assert given.headers["content-type"].startswith("text/javascript")
     assert "immutable" in given.headers["cache-control"]
-    older = client.get("/earshot/assets/older/js/main.js")
+    older = client.get("/earshot/assets/older/js/earshot.js")
     assert older.status_code == 200 and older.headers["cache-control"] == "no-store"
     for name in ("sidebar.html", "../launch.py", "js/../sidebar.html", "earshot-mini/config.json"):
         assert client.get(f"/earshot/assets/{assets.VERSION}/{name}").status_code == 404, name

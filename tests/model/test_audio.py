@@ -129,6 +129,15 @@ def test_what_comes_out_is_what_the_ffmpeg_program_writes(tune, tmp_path):
     assert decode(path).pcm().tobytes() == (tmp_path / "pcm").read_bytes()
 
 
+def test_how_far_it_is_is_told_as_it_goes(tune, tmp_path):
+    file, told = tmp_path / "tune.wav", []
+    with wave.open(str(file), "wb") as out:
+        out.setparams((1, 2, 16_000, 0, "NONE", ""))
+        out.writeframes(np.tile((9000 * np.sin(np.arange(16_000) / 6)).astype("<i2"), 60).tobytes())
+    assert decode(file, progress=told.append).seconds == 60
+    assert told == sorted(told) and len(told) > 2 and told[-1] == pytest.approx(60)
+
+
 def test_bytes_are_as_good_as_a_file(tune, tmp_path):
     for name in ("x.wav", "x.m4a"):
         path = encoded(tune, tmp_path / name)

@@ -1,10 +1,13 @@
 """The list: names, pins, tags, settings, deletion with a way back, copies."""
 
+import time
+
 import pytest
 
 from sessions.errors import Gone
 from sessions.records import INTERRUPTED, WRITING
 from sessions.store import Store
+from sessions.unused import DAY
 
 
 def ids(found):
@@ -98,6 +101,9 @@ def test_after_a_while_it_is_forgotten_with_its_sound(store, talk, keep, monkeyp
     with Store(store.folder):
         assert store.restore(id), "a start does not cut the time short"
     store.delete(id)
+    store.keep_deleted(0)
+    assert store.restore(id), "for a minute, always"
+    store.delete(id)
     monkeypatch.setattr("sessions.store.UNDO_SECONDS", 0)
     store.start()
     with pytest.raises(Gone):
@@ -111,10 +117,36 @@ def test_a_start_forgets_what_was_deleted_before(store, talk, keep, monkeypatch)
     clip = keep("dog.wav")
     id = talk((clip,))
     store.delete(id)
+    store.keep_deleted(0)
+    assert store.restore(id), "for a minute, always"
+    store.delete(id)
     monkeypatch.setattr("sessions.store.UNDO_SECONDS", 0)
     with Store(store.folder) as second, pytest.raises(Gone):
         second.restore(id)
     assert not store.clips.path(clip.digest).exists()
+
+
+def test_deleted_ones_are_kept_for_days_and_forgotten_then_or_at_once(store, talk):
+    old, new, unwanted = talk("old"), talk("new"), talk("unwanted")
+    for days, id in ((31, old), (29, new), (0, unwanted)):
+        store.delete(id)
+        with store._writing() as db:  # as if it had been so long ago
+            then = time.time() - days * DAY
+            db.execute("update conversations set deleted = ? where id = ?", [then, id])
+    with Store(store.folder) as later:
+        assert [(one.id, one.title) for one in later.deleted()] == [
+            (unwanted, "unwanted"),
+            (new, "new"),
+        ]
+        later.purge(0, unwanted)
+        assert [one.id for one in later.deleted()] == [new]
+        assert later.kept_days() == 30
+        later.keep_deleted(7)
+        assert (later.deleted(), later.kept_days()) == ([], 7)
+        with pytest.raises(Gone):
+            later.restore(new)
+    with Store(store.folder) as again:
+        assert again.kept_days() == 7
 
 
 def test_a_sound_that_was_attached_again_meanwhile_stays(store, talk, keep):

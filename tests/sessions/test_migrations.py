@@ -82,13 +82,14 @@ def test_a_new_folder_and_an_empty_first_schema_open(tmp_path):
 
 def test_migrations_are_only_added():
     """The names that stores in the world have applied, in their order."""
-    assert NAMES[:6] == [
+    assert NAMES[:7] == [
         "m001_conversations",
         "m002_turns",
         "m003_parts_and_clips",
         "m004_branches_and_verdicts",
         "m005_lists_and_settings",
         "m006_search",
+        "m007_settings",
     ]
 
 
