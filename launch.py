@@ -15,7 +15,7 @@ from model.messages import Message, Sampling  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
 
 STAGES = ("warmstart", "pretrain", "sft", "joint", "adapt")  # model/training/stages.py
-COMMANDS = ("ui", "ask", "doctor", "download", "info", "evaluate", "train")
+COMMANDS = ("ui", "ask", "talk", "listen", "doctor", "download", "info", "evaluate", "train")
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -64,6 +64,18 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     ask.add_argument("--max-tokens", type=int, metavar="N")
     ask.add_argument("--temperature", type=float, metavar="T", help="0 takes the likeliest")
     ask.add_argument("--seed", type=int)
+
+    heard = argparse.ArgumentParser(add_help=False)
+    heard.add_argument(
+        "--microphone", default="", metavar="N|NAME", help="which one; :device in talk lists them"
+    )
+    talk = commands.add_parser(
+        "talk", parents=[which, where, heard], help="speak with it in this terminal"
+    )
+    talk.add_argument("--conversation", default="", metavar="ID", help="go on with this one")
+    talk.add_argument("--pause", type=float, default=0.0, help=argparse.SUPPRESS)  # parrot's
+    listen = commands.add_parser("listen", parents=[where, heard], help="record a meeting")
+    listen.add_argument("--name", default="", help="of the recording, and its conversation")
 
     commands.add_parser("doctor", parents=[where], help="what this machine has and lacks")
     commands.add_parser("info", parents=[which, where], help="what is known of a model")
@@ -222,6 +234,53 @@ def _clip(name: str, audio):
     if not sound:
         raise Empty("Nothing came in on standard input: pipe a recording into it.")
     return audio.decode(sound, name="standard input")
+
+
+def run_talk(words: argparse.Namespace) -> None:
+    from app.screen import Screen
+    from app.terminal import Terminal
+    from sessions.store import Store
+
+    if not sys.stdin.isatty():
+        raise EarshotError("talk needs a terminal to read keys from; see also: launch.py ask")
+    with contextlib.closing(open_engine(words)) as engine, Store(_data(words)) as store:
+        with _told_to(store.folder / "terminal.log"):
+            terminal = Terminal(engine, store, Screen(), words.conversation)
+            with contextlib.closing(terminal):
+                terminal.run(words.microphone)
+
+
+def run_listen(words: argparse.Namespace) -> None:
+    from app import hearing
+    from app.meeting import Meeting, opened
+    from app.screen import Screen
+    from sessions.store import Store
+
+    with Store(_data(words)) as store:
+        with contextlib.closing(Meeting(store, Screen(), words.name)) as meeting:
+            for name in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(name, lambda *_: meeting.stop())
+            with _told_to(store.folder / "terminal.log"):
+                take = meeting.run(words.microphone or hearing.load(store.folder).device)
+            if take is None:
+                raise EarshotError("Nothing was recorded.")
+            print("Storing it …", flush=True)
+            kept = opened(store, take)
+    print(f"“{kept.title}” is stored. Talk about it: launch.py talk --conversation {kept.id}")
+    print(f"On the page: /?c={kept.id}")
+
+
+@contextlib.contextmanager
+def _told_to(log: Path):
+    """What libraries write to standard error goes to a file, not over the screen."""
+    kept = os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def run_doctor(words: argparse.Namespace) -> int:
@@ -391,6 +450,8 @@ def _models(words: argparse.Namespace) -> Path:
 RUN = {
     "ui": run_ui,
     "ask": run_ask,
+    "talk": run_talk,
+    "listen": run_listen,
     "doctor": run_doctor,
     "info": run_info,
     "download": run_download,

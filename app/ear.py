@@ -8,13 +8,14 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from app.meter import Meter
 from app.recorder import Recording, Recordings, Take
-from app.utterance import ONSET_OF, PRE_ROLL, Began, Bounds, Ended, Hearing
+from app.utterance import ONSET_OF, PRE_ROLL, Began, Bounds, Ended, Event, Hearing, Paused
 from model.errors import EarshotError
 
 HELD_SECONDS = PRE_ROLL + 2 * ONSET_OF * 0.032 + 0.3  # of sound before a beginning
@@ -45,6 +46,15 @@ class Heard:
     spoken: bool = False  # speech began and ended it
 
 
+@dataclass(frozen=True)
+class Pause:
+    """A recording that may be over with so many seconds if nobody speaks again: time to prepare."""
+
+    id: str
+    path: Path
+    seconds: float
+
+
 class Ear:
     """Close it to let the microphone go. What is being recorded then is finished, and kept."""
 
@@ -59,13 +69,14 @@ class Ear:
         self.source = source
         self.meter = Meter(source.rate)
         self.trouble = ""  # why it hears no more
-        self.heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+        self.heard: queue.SimpleQueue[Heard | Pause] = queue.SimpleQueue()
         self._recordings = recordings
         self._name = name or source.name
         self._recording: Recording | None = None
         self._bounds = Bounds(source.rate, hearing) if hearing else None
         self._is_deaf = False  # to speech
         self._is_spoken = False  # the recording goes on until speech ends
+        self._over = 0  # samples with which it would be over, if nobody speaks again
         self._is_paused = False
         self._held: deque[np.ndarray] = deque()  # the latest blocks
         self._lock = threading.RLock()
@@ -173,17 +184,21 @@ class Ear:
         while sum(map(len, self._held)) - len(self._held[0]) > most:
             self._held.popleft()
 
-    def _follow(self, event: Began | Ended) -> None:
-        if isinstance(event, Began) and self._recording is None:
+    def _follow(self, event: Event) -> None:
+        recording = self._recording
+        if isinstance(event, Began) and recording is None:
             self._start(event.ago)
             self._is_spoken = True
-        elif isinstance(event, Ended) and self._recording is not None:
-            self._recording.take_back(event.ago)
+        elif isinstance(event, Paused) and recording is not None:
+            self._over = recording.n_samples
+            self.heard.put(Pause(recording.id, recording.path, recording.seconds))
+        elif isinstance(event, Ended) and recording is not None:
+            recording.cut(self._over or recording.n_samples)
             self._conclude()
 
     def _start(self, ago: float) -> None:
         """Record from so many seconds ago on, as far as they are still held."""
-        self._recording = self._recordings.begin(self.source.rate, self._name)
+        self._recording, self._over = self._recordings.begin(self.source.rate, self._name), 0
         held = np.concatenate(self._held) if self._held else np.zeros(0, np.int16)
         self._write(held[max(0, len(held) - round(ago * self.source.rate)) :])
 

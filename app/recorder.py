@@ -99,9 +99,9 @@ class Recording:
         while left:
             left = left[self._file.write(left) :]
 
-    def take_back(self, seconds: float) -> None:
-        """Leave out what was recorded last."""
-        self.n_samples -= min(self.n_samples, round(seconds * self.rate))
+    def cut(self, n_samples: int) -> None:
+        """Leave out what was recorded after so many samples."""
+        self.n_samples = min(self.n_samples, n_samples)
         with suppress(OSError):
             self._file.truncate(HEADER + 2 * self.n_samples)
             self._file.seek(0, os.SEEK_END)

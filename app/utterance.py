@@ -41,9 +41,15 @@ class Began:
     ago: float  # seconds before the latest sample: where to cut, with its pre-roll
 
 
-@dataclass(frozen=True)
+class Paused:
+    """Nobody has spoken for TAIL: if that goes on, here is where to cut."""
+
+
 class Ended:
-    ago: float  # where to cut, with its tail
+    """Nobody has spoken for as long as ends an utterance."""
+
+
+Event = Began | Paused | Ended
 
 
 class Bounds:
@@ -58,8 +64,9 @@ class Bounds:
         self._recent: list[bool] = []
         self.is_speaking = False
         self._voiced = 0  # the end of the last frame with speech, in frames
+        self._has_paused = False  # since then
 
-    def hear(self, block: np.ndarray) -> list[Began | Ended]:
+    def hear(self, block: np.ndarray) -> list[Event]:
         """(n,) int16 at the sound's own rate."""
         events = []
         for likely in self._speech.hear(self._resampler.hear(block.astype(np.float32) / FULL)):
@@ -82,14 +89,18 @@ class Bounds:
         if sum(self._recent) < ONSET:
             return None
         first = self._n - len(self._recent) + self._recent.index(True)
-        self.is_speaking, self._voiced = True, self._n
+        self.is_speaking, self._voiced, self._has_paused = True, self._n, False
         self._recent.clear()
         return Began(self._ago(first) + PRE_ROLL)
 
-    def _speaking(self, likely: float) -> Ended | None:
+    def _speaking(self, likely: float) -> Paused | Ended | None:
         if likely >= max(0.05, self.hearing.threshold - RELEASE):
-            self._voiced = self._n
-        if (quiet := self._ago(self._voiced)) < self.hearing.silence:
-            return None
-        self.is_speaking = False
-        return Ended(max(0.0, quiet - TAIL))
+            self._voiced, self._has_paused = self._n, False
+        quiet = self._ago(self._voiced)
+        if quiet >= self.hearing.silence:
+            self.is_speaking = False
+            return Ended()
+        if quiet >= TAIL and not self._has_paused:
+            self._has_paused = True
+            return Paused()
+        return None

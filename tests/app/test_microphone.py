@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app import microphone
-from app.ear import Ear
+from app.ear import Ear, Pause
 from app.microphone import Lost, Microphone, NoMicrophone, Playing
 from app.recorder import Recordings
 from app.utterance import Hearing
@@ -102,14 +102,24 @@ def test_speech_is_cut_out_by_itself(virtual, recordings, spoken):
     ear = Ear(Microphone(microphone.choose()), recordings, hearing=Hearing(silence=0.5))
     until(lambda: ear.meter.n_peaks > 0)
     virtual.play(spoken)
-    heard = ear.heard.get(timeout=20)
+    *pauses, heard = until_heard(ear)
     ear.close()
+    assert isinstance(pauses[-1], Pause) and pauses[-1].id == heard.take.id
+    assert pauses[-1].seconds == heard.take.seconds
     assert heard.spoken and not heard.trouble
     speech, cut = read(spoken)[RATE:-RATE], read(heard.take.path)
     at = shift(speech, cut)
     assert 0.1 * RATE < at < RATE  # something before it, and nothing of it missing
     assert at + len(speech) <= len(cut) + 0.2 * RATE
     assert np.corrcoef(cut[at : at + len(speech)], speech[: len(cut) - at])[0, 1] > 0.99
+
+
+def until_heard(ear):
+    """What comes from an ear, up to a whole recording."""
+    found = []
+    while not found or isinstance(found[-1], Pause):
+        found.append(ear.heard.get(timeout=20))
+    return found
 
 
 def test_unplugging_ends_a_recording_with_a_sentence_and_keeps_it(virtual, recordings):
