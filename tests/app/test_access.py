@@ -58,7 +58,7 @@ def findings(page, axe):
 def test_no_serious_finding_anywhere(page, axe, look):
     page.emulate_media(color_scheme=look, reduced_motion="reduce")
     assert findings(page, axe) == []
-    page.click('.example[data-example="animal"]')
+    page.click('.example[data-example="speech"]')
     newest(page, "done")
     expect(page.locator("#list a[aria-current]")).to_be_visible()
     page.click("#brand .new")
