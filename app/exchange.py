@@ -102,7 +102,7 @@ def several(store: Store, tag: str = "", words: str = "") -> list[str]:
 
 def _write(store: Store, named: Named, path: Path, kind: str, language: Language) -> str:
     ids, title = named()
-    with path.open("wb") as file:
+    with as_sentences(), path.open("wb") as file:
         words, labels = render.words, labels_in(language)
         transfer.export(store, ids, file, kind, words=words, labels=labels)
     return title

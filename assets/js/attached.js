@@ -1,7 +1,7 @@
 // The recordings in the composer: in the order in which the model will hear them, each with its
 // number, named, moved, cut and taken out.
 
-import { $, $$, clock, made } from "./dom.js";
+import { $, $$, clock, made, save } from "./dom.js";
 import { language, t } from "./i18n.js";
 import { trouble } from "./notice.js";
 import { figure, label } from "./player.js";
@@ -166,18 +166,12 @@ function unsent(item, blob, name, recording) {
     button.textContent = t(key, { name });
     button.onclick = () => {
       if (key === "composer.retry") attach(blob, name, { recording }, item);
-      else if (key === "composer.download") download(blob, name);
+      else if (key === "composer.download") save(blob, /\.\w+$/.test(name) ? name : `${name}.wav`);
       else remove(item), recording && recordings.forget(recording);
     };
     return button;
   }));
   item.firstChild.textContent = t("composer.unsent", { name });
-}
-
-function download(blob, name) {
-  const href = URL.createObjectURL(blob);
-  Object.assign(document.createElement("a"), { href, download: /\.\w+$/.test(name) ? name : `${name}.wav` }).click();
-  setTimeout(() => URL.revokeObjectURL(href), 60000);
 }
 
 export function start(element, listener) {

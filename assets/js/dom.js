@@ -26,3 +26,10 @@ export function settled(milliseconds, work) {
     timer = setTimeout(() => work(...values), milliseconds);
   };
 }
+
+/** Gives a file to the person, who finds it among their downloads. */
+export function save(blob, name) {
+  const href = URL.createObjectURL(blob);
+  Object.assign(document.createElement("a"), { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60000);
+}

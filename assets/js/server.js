@@ -44,6 +44,16 @@ export async function post(address, body, sent = () => {}) {
   return checked(parsed(text));
 }
 
+/** A file from one of our addresses, as { blob, name }. */
+export async function file(address) {
+  const given = await fetch(address).catch(() => {
+    throw silence();
+  });
+  if (!given.ok) checked(parsed(await given.text()));
+  const [, name] = /filename\*=UTF-8''(.+)$/.exec(given.headers.get("content-disposition"));
+  return { blob: await given.blob(), name: decodeURIComponent(name) };
+}
+
 function parsed(text) {
   try {
     return JSON.parse(text);

@@ -1,11 +1,11 @@
 // The list of conversations: found, opened, named, pinned, tagged, copied, exported, deleted.
 
-import { $, $$, made, settled } from "./dom.js";
+import { $, $$, made, save, settled } from "./dom.js";
 import { focus } from "./composer.js";
 import { day, language, t } from "./i18n.js";
 import { isOpen as menuIsOpen, popup } from "./menu.js";
 import { toast, told, tried, trouble } from "./notice.js";
-import { call, post } from "./server.js";
+import { call, file, post } from "./server.js";
 import { current, onShown, open, refresh as look } from "./view.js";
 
 const TYPING = 90; // ms of quiet before a search
@@ -162,17 +162,19 @@ function tagging(item) {
   sheet.showModal();
 }
 
-function download(address) {
-  const link = Object.assign(document.createElement("a"), { href: address, download: "" });
-  document.body.append(link);
-  link.click();
-  link.remove();
+async function download(address) {
+  const tell = toast(t("export.writing"), { stays: true });
+  await told(async () => {
+    const { blob, name } = await file(address);
+    save(blob, name);
+  });
+  tell("");
 }
 
 /** All conversations in one file, or those that the list shows for a tag or a search. */
 function exporting(button) {
   const words = field.value.trim();
-  const entry = (label, about) => ({ label, sign: "out", does: () => (toast(t("export.writing")), download(`earshot/export?${new URLSearchParams(about)}`)) });
+  const entry = (label, about) => ({ label, sign: "out", does: () => download(`earshot/export?${new URLSearchParams(about)}`) });
   const some = words ? [entry(t("export.found", { words }), { words })] : tag ? [entry(t("export.tagged", { tag }), { tag })] : [];
   popup(button, [...some, entry(t("export.all"), {})]);
 }
@@ -189,11 +191,11 @@ async function forget(id) {
 }
 
 /** A file that was exported comes back as conversations. */
-export async function take(file) {
-  const { name } = file, tell = toast(t("import.reading", { name }), { stays: true });
+export async function take(given) {
+  const { name } = given, tell = toast(t("import.reading", { name }), { stays: true });
   const sent = share => share < 1 && tell(t("composer.sending", { name, percent: share.toLocaleString(language, { style: "percent" }) }));
   await told(async () => {
-    const { conversations, missing } = await post(`earshot/import?name=${encodeURIComponent(name)}`, file, sent).finally(() => tell(""));
+    const { conversations, missing } = await post(`earshot/import?name=${encodeURIComponent(name)}`, given, sent).finally(() => tell(""));
     const done = t("import.done", { n: conversations.length });
     toast(missing ? `${done} · ${t("import.missing", { n: missing })}` : done);
     await refresh();
@@ -249,7 +251,7 @@ export function start() {
   $("#foot .import").onclick = () => files.click();
   $("#foot .export").onclick = event => exporting(event.currentTarget);
   files.onchange = () => {
-    for (const file of files.files) take(file);
+    for (const one of files.files) take(one);
     files.value = "";
   };
   onShown(({ moved, ended }) => {

@@ -55,6 +55,7 @@ def answered(page, words):
 
 
 def test_a_full_disk_takes_no_question_and_loses_none(page, disk):
+    attach(page, sound("tone.wav"))
     send(page, "the first one")
     newest(page, "done")
     disk(full=True)
@@ -63,6 +64,10 @@ def test_a_full_disk_takes_no_question_and_loses_none(page, disk):
     field(page, "the second one")
     page.set_input_files("#composer input[type=file]", sound("tone.wav"))
     trouble(page, "The disk refused to store this")
+    page.click("#foot .export")
+    page.click(".popup button:has-text('All conversations')")
+    trouble(page, "The disk refused to store this")
+    expect(page.locator(".toast")).to_have_count(0)
     disk(full=False)
     page.click(".send")
     answered(page, "the second one")

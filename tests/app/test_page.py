@@ -2,6 +2,7 @@
 
 import asyncio
 import wave
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import gradio as gr
@@ -266,6 +267,19 @@ def test_a_recording_comes_in_and_can_be_played(client, store, beep):
     assert sound.headers["content-type"] == "audio/flac" and sound.content[:4] == b"fLaC"
     part = client.get(f"/earshot/clips/{clip['digest']}", headers={"range": "bytes=0-3"})
     assert (part.status_code, part.content) == (206, b"fLaC")
+
+
+def test_how_far_a_long_recording_has_been_read_can_be_asked(store, beep):
+    client = TestClient(Starlette(routes=web.routes(store)), headers={"x-earshot": "page"})
+    long = beep[:40] + b"\xff\xff\xff\xff" + beep[44:] * 900  # half an hour, as if streamed
+    seen = []
+    with ThreadPoolExecutor(1) as sender:
+        sent = sender.submit(client.post, "/earshot/clips?name=a.wav&reading=it", content=long)
+        while not sent.done():
+            seen.append(client.get("/earshot/reading/it").json()["seconds"])
+    assert sent.result().json()["seconds"] == 1800
+    assert any(0 < seconds <= 1800 for seconds in seen)
+    assert client.get("/earshot/reading/it").json() == {"seconds": 0}
 
 
 @pytest.mark.parametrize(
