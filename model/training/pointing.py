@@ -27,7 +27,11 @@ def answers(rows: Iterable[Row]) -> Answers:
     clips: dict[tuple, list[Row]] = {}
     for row in rows:
         clips.setdefault(row.clip, []).append(row)
-    facts = [Facts.of(unit) for unit in clips.values()]
+    return among([Facts.of(unit) for unit in clips.values()])
+
+
+def among(facts: Sequence[Facts]) -> Answers:
+    """The same, of clips whose facts are at hand."""
     return {name: sorted({getattr(one, name) for one in facts} - {""}) for name in NAMES}
 
 
@@ -45,11 +49,10 @@ class Pointer(nn.Module):
     def __init__(self, words: torch.Tensor, among: Answers, tokens: Tokenizer):
         """`words` is the embedding table (tokens, width)."""
         super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(3.0))
+        self.log_scale = nn.Parameter(torch.tensor(4.0))
         for name in NAMES:
-            rows = [_direction(words, text, tokens) for text in among[name]]
-            table = torch.stack(rows) if rows else words.new_zeros(0, words.shape[1])
-            self.register_buffer(name, table, persistent=False)  # (answers, width)
+            table = directions(words, among[name], tokens)
+            self.register_buffer(name, table, persistent=False)
 
     def loss(self, vectors: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         """Cross entropy, summed over the facts known of each clip: (clips, slots, width) and
@@ -65,7 +68,11 @@ class Pointer(nn.Module):
             return total
 
 
-def _direction(words: torch.Tensor, answer: str, tokens: Tokenizer) -> torch.Tensor:
-    named = answer.removeprefix("A ").removeprefix("An ")
-    rows = normalize(words[ctc.spoken(named, tokens)].float(), dim=1)
-    return normalize(rows.sum(0), dim=0)
+def directions(words: torch.Tensor, among: Sequence[str], tokens: Tokenizer) -> torch.Tensor:
+    """The sum of each answer's words, less what all of them have in common: unit vectors (answers,
+    width)."""
+    rows = words.new_zeros(len(among), words.shape[1], dtype=torch.float32)
+    for row, answer in zip(rows, among, strict=True):
+        named = answer.removeprefix("A ").removeprefix("An ")
+        row += normalize(words[ctc.spoken(named, tokens)].float(), dim=1).sum(0)
+    return normalize(normalize(rows, dim=1) - normalize(rows, dim=1).mean(0), dim=1)
