@@ -87,6 +87,7 @@ def serve(
                 server_port=port,
                 inbrowser=open_browser,
                 prevent_thread_lock=True,
+                _frontend=False,  # else it asks itself, by a proxy too, and may give up
                 quiet=True,
                 share=False,
                 ssr_mode=False,
