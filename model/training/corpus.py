@@ -165,7 +165,13 @@ def _licences(used: dict[str, dict]) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Build the corpus of Earshot-mini.")
-    cli.add_argument("folders", type=Path, nargs="+", metavar=("MANIFESTS", "OUT"))
+    cli.add_argument(
+        "folders",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="those with the manifests of people and sounds, then the one to write",
+    )
     cli.add_argument("--small", action="store_true", help="a minute of it; wants only OUT")
     cli.add_argument("--processes", type=int, default=2, help="default: %(default)s")
     args = cli.parse_args(argv)
