@@ -53,6 +53,13 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     window = ui.add_mutually_exclusive_group()
     window.add_argument("--no-browser", action="store_true", help="do not open a browser")
     window.add_argument("--desktop", action="store_true", help="open it in a window of its own")
+    ui.add_argument(
+        "--microphone-for",
+        nargs="+",
+        default=(),
+        metavar="ADDRESS",
+        help="visitors who may record with this machine's microphone, besides those who sit at it",
+    )
     ui.add_argument("--pause", type=float, default=0.0, help=argparse.SUPPRESS)  # parrot's
 
     ask = commands.add_parser("ask", parents=[which, where], help="one question about recordings")
@@ -194,6 +201,7 @@ def run_ui(words: argparse.Namespace) -> None:
         port=words.port,
         open_browser=not (words.no_browser or words.desktop),
         ready=ready,
+        microphone_for=words.microphone_for,
     )
 
 

@@ -69,6 +69,7 @@ class Ear:
         self.source = source
         self.meter = Meter(source.rate)
         self.trouble = ""  # why it hears no more
+        self.n_ended = 0  # recordings that ended by themselves
         self.heard: queue.SimpleQueue[Heard | Pause] = queue.SimpleQueue()
         self._recordings = recordings
         self._name = name or source.name
@@ -215,3 +216,4 @@ class Ear:
         spoken, self._is_spoken = self._is_spoken, False
         if take := self.end():
             self.heard.put(Heard(take, trouble, spoken))
+            self.n_ended += 1

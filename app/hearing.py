@@ -21,23 +21,24 @@ class Senseless(EarshotError):
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     device: str = ""  # its name; empty: as the system has chosen
-    mode: str = SPEAK  # a question begins and ends with speech, while a key is held, or by a key
+    mode: str = SPEAK  # a question begins and ends with speech, while a key is held, or by a key …
+    mode_on_page: str = TOGGLE  # … or a button
     sensitivity: float = 0.5
     silence: float = 0.8  # seconds that end a question
 
     def __post_init__(self):
-        if self.mode not in MODES:
-            raise Senseless(f"The mode is one of {', '.join(MODES)}; got {self.mode}.")
+        for mode in (self.mode, self.mode_on_page):
+            if mode not in MODES:
+                raise Senseless(f"The mode is one of {', '.join(MODES)}; got {mode}.")
         try:
             Hearing(sensitivity=self.sensitivity, silence=self.silence)
         except ValueError as error:
             raise Senseless(str(error)) from None
 
-    @property
-    def hearing(self) -> Hearing | None:
+    def hearing(self, mode: str) -> Hearing | None:
         """What ends a question by itself; None where a key does."""
         told = Hearing(sensitivity=self.sensitivity, silence=self.silence)
-        return told if self.mode == SPEAK else None
+        return told if mode == SPEAK else None
 
 
 def load(data_folder: Path) -> Settings:

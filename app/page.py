@@ -1,7 +1,7 @@
 """The page: where things are, and which event calls what."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import gradio as gr  # noqa: E402
 from app import assets, exchange, render, sounds, theme, web  # noqa: E402
 from app.choosing import choosing, telling  # noqa: E402
 from app.events import Desk, served, talking  # noqa: E402
+from app.host import Host, routes  # noqa: E402
 from app.models import Models  # noqa: E402
 from app.rooms import measuring  # noqa: E402
 from app.seat import Seat  # noqa: E402
@@ -71,14 +72,17 @@ def serve(
     name: str = "",
     open_browser: bool = True,
     ready: Callable[[str], object] = lambda address: None,
+    microphone_for: Sequence[str] = (),
 ) -> None:
     """Open the page and stay until interrupted. `ready` is told the address. `name` is what the
-    library, in which other models are found, calls this engine."""
+    library, in which other models are found, calls this engine. `microphone_for` are addresses of
+    visitors who may use this machine's microphone besides those who sit at it."""
     seat = Seat(engine, name)
     with (
         Store(data_folder) as store,
         closing(Talks(seat, store)) as talks,
         closing(Models(seat, talks, library)) as models,
+        closing(Host(store, talks.recall, microphone_for)) as desktop,
     ):
         page = build(models, store, talks).queue(max_size=LOOKS)
         try:
@@ -100,6 +104,7 @@ def serve(
                         *web.routes(store, recall=talks.recall, model=lambda: models.state),
                         *sounds.routes(store, talks.recall),
                         *exchange.routes(store),
+                        *routes(desktop),
                     ],
                     "middleware": web.middleware(host),
                 },

@@ -336,7 +336,7 @@ class Terminal:
         self.settings = hearing.changed(self.settings, name, value)
         hearing.save(self._store.folder, self.settings)
         if self._ear:
-            self._ear.listen_for(self.settings.hearing)
+            self._ear.listen_for(self.settings.hearing(self.settings.mode))
         self.view.say(f"{name}: {getattr(self.settings, name)}", "dim")
 
     def _choose(self, wish: str) -> None:
@@ -345,7 +345,7 @@ class Terminal:
             self._ear.close()
             self._ear = None
         source = Microphone(device)
-        self._ear = Ear(source, self._recordings, hearing=self.settings.hearing)
+        self._ear = Ear(source, self._recordings, hearing=self.settings.hearing(self.settings.mode))
         self._since = time.monotonic()
         self.view.say(f"Listening with {device.name}.", "dim")
 

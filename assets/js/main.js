@@ -10,6 +10,7 @@ import * as dropping from "./dropping.js";
 import * as earlier from "./earlier.js";
 import * as examples from "./examples.js";
 import { language, translate } from "./i18n.js";
+import * as host from "./host.js";
 import * as keys from "./keys.js";
 import * as marks from "./marks.js";
 import * as model from "./model.js";
@@ -32,6 +33,7 @@ export function start(element, server, look) {
   connect(server, alive.doubt);
   view.start(look);
   composer.start(element);
+  host.start();
   tasks.start();
   wave.start();
   player.start();

@@ -1,0 +1,56 @@
+"""Who may use this machine's microphone from the page."""
+
+import pytest
+from starlette.requests import Request
+
+from app import chat, hearing, host
+from app.hearing import Senseless, Settings
+from app.host import Host
+from sessions.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path) as store:
+        yield store
+
+
+def visitor(address, named="localhost:7860", **headers):
+    told = {"host": named, **headers}
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in told.items()]
+    return Request({"type": "http", "client": (address, 5000), "headers": raw})
+
+
+@pytest.mark.parametrize(
+    "request_, may",
+    [
+        (visitor("127.0.0.1"), True),
+        (visitor("::1", "[::1]:7860"), True),
+        (visitor("192.168.1.7", "192.168.1.2:7860"), False),
+        (visitor("127.0.0.1", x_forwarded_for="203.0.113.9"), False),  # through a proxy
+        (visitor("127.0.0.1", forwarded="for=203.0.113.9"), False),
+        (visitor("127.0.0.1", "earshot.example"), False),  # through a tunnel
+        (visitor("testclient"), False),
+    ],
+)
+def test_the_microphone_is_for_who_sits_here(store, request_, may):
+    assert Host(store, chat.Recall(store)).may(request_) is may
+
+
+def test_and_for_whom_the_owner_lets_in(store):
+    recall, other = chat.Recall(store), visitor("192.168.1.7", "192.168.1.2:7860")
+    assert Host(store, recall, ["192.168.1.7"]).may(other)
+    assert not Host(store, recall, ["192.168.1.8"]).may(other)
+    assert Host(store, recall, [host.ANYONE]).may(other)
+
+
+def test_settings_are_kept_and_nonsense_is_refused(store):
+    here = Host(store, chat.Recall(store))
+    here.choose({"mode": "hold", "silence": "1.5", "unknown": "x"})
+    assert hearing.load(store.folder) == Settings(mode="hold", silence=1.5)
+    with pytest.raises(Senseless, match="silence lies between"):
+        here.choose({"silence": "99"})
+    with pytest.raises(Senseless, match="mode is one of"):
+        here.choose({"mode": "sing"})
+    (store.folder / hearing.FILE).write_text('{"mode": 7}')
+    assert hearing.load(store.folder) == Settings()
