@@ -10,6 +10,7 @@ import os
 import shutil
 import struct
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,8 @@ class Recording:
     """A file that is being written, by one thread."""
 
     def __init__(self, folder: Path, rate: int, name: str, writer: str):
+        self._pool = ThreadPoolExecutor(max_workers=1)  # a slow disk must not keep sound waiting
+        self._safe: Future = self._pool.submit(lambda: None)
         self.rate, self.name, self.began = rate, name, time.time()
         self.id = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:6]}"
         self.path = folder / f"{self.id}.wav"
@@ -81,8 +84,9 @@ class Recording:
             self._put(block.astype("<i2", copy=False).tobytes())
             self.n_samples += len(block)
             self._unsafe += len(block)
-            if self._unsafe >= SAFE_SECONDS * self.rate:
-                os.fsync(self._file.fileno())
+            if self._unsafe >= SAFE_SECONDS * self.rate and self._safe.done():
+                self._safe.result()  # what the disk refused then is said now
+                self._safe = self._pool.submit(_make_safe, os.dup(self._file.fileno()))
                 self._unsafe = 0
         except OSError as error:
             raise Ended(REFUSED.format(why=error.strerror)) from error
@@ -116,6 +120,7 @@ class Recording:
 
     def finish(self) -> Take:
         """Close the file. Where the disk refuses even that, it is read as one left by a crash."""
+        self._pool.shutdown(wait=os.name == "nt")  # where an open file cannot be removed
         with suppress(OSError):
             _mend(self._file)
         with suppress(OSError):
@@ -178,6 +183,14 @@ class Recordings:
         self._presence.close()
 
 
+def _make_safe(number: int) -> None:
+    """Have the disk take what was written so far to an open file, and let that go."""
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def _note(path: Path) -> Path:
     return path.with_suffix(".json")
 
@@ -203,5 +216,4 @@ def _mend(file) -> float:
     file.truncate(HEADER + n_bytes)  # half a sample
     file.seek(0)
     file.write(_header(rate, n_bytes))
-    os.fsync(file.fileno())
     return n_bytes / 2 / rate

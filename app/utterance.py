@@ -97,7 +97,7 @@ class Bounds:
         if likely >= max(0.05, self.hearing.threshold - RELEASE):
             self._voiced, self._has_paused = self._n, False
         quiet = self._ago(self._voiced)
-        if quiet >= self.hearing.silence:
+        if quiet >= self.hearing.silence - FRAME_SECONDS:  # the network hears an end a frame late
             self.is_speaking = False
             return Ended()
         if quiet >= TAIL and not self._has_paused:

@@ -257,7 +257,7 @@ def _before(clip: np.ndarray, where: Path) -> float:
 def ends(n: int = 12) -> dict:
     """Seconds from the last sound of speech to the stored question, beyond the silence that was
     asked for. The sound comes in its own time."""
-    hearing, late = Hearing(), []
+    hearing, decided, late = Hearing(), [], []
     clips = sorted(speech(), key=len)
     clips = [clip for clip in clips if len(clip) > SAMPLE_RATE][:n]
     with folder() as where, Store(where) as store, closing(Talks(Parrot(), store)) as talks:
@@ -271,6 +271,7 @@ def ends(n: int = 12) -> dict:
                     name = "Question"
                     took = audio.decode(heard.path, name=name, seconds=heard.seconds)
                     ready = heard.seconds, chat.keep(store, took, name)
+                decided.append(time.perf_counter() - source.began - over - hearing.silence)
                 assert ready and ready[0] == heard.take.seconds
                 talks.start(store.start().id, (ready[1],), Sampling())
                 asked = time.perf_counter() - source.began
@@ -279,6 +280,7 @@ def ends(n: int = 12) -> dict:
     return {
         "utterances": len(late),
         "silence_s": hearing.silence,
+        "median_decided_late_ms": round(1000 * float(np.median(decided))),
         "median_late_ms": round(1000 * float(np.median(late))),
         "most_late_ms": round(1000 * max(late)),
     }
