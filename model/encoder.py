@@ -80,14 +80,11 @@ class AudioEncoder(PreTrainedModel):
 
     def project(self, steps: torch.Tensor) -> torch.Tensor:
         """(windows, steps, width) -> (windows, slots, width of the language model)."""
-        return self.out_norm(self.proj(self.pooled(steps)))
-
-    def pooled(self, steps: torch.Tensor) -> torch.Tensor:
-        """(windows, steps, width) -> (windows, slots, what the projection is given)."""
         windows, n, width = steps.shape
         size = self.config.pool_size
         groups = steps[:, : n // size * size].reshape(windows, n // size, size, width)
-        return self.ln_post(groups.flatten(2) if self.config.pool == "stack" else groups.mean(2))
+        pooled = groups.flatten(2) if self.config.pool == "stack" else groups.mean(2)
+        return self.out_norm(self.proj(self.ln_post(pooled)))
 
     def forward(self, mels: torch.Tensor, frames: list[int]) -> list[torch.Tensor]:
         """Each window's span: (slots + 2, width), boundary vectors included."""

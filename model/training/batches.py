@@ -16,8 +16,16 @@ from model.messages import Clip
 from model.prompt import Renderer
 from model.spec import END_OF_TEXT
 from model.tasks import TASKS
-from model.training import augment, ctc, data, pointing, talk
-from model.training.dialogues import IGNORED, Dialogue, Turn, converse, render, small_talk
+from model.training import augment, ctc, data, talk
+from model.training.dialogues import (
+    IGNORED,
+    Dialogue,
+    Turn,
+    beside,
+    converse,
+    render,
+    small_talk,
+)
 from model.training.facts import Facts
 from model.training.learner import SHARED
 from model.training.mixture import NEIGHBOURS, Batch, Mixture, Unit
@@ -40,16 +48,7 @@ class Tags:
     def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> Made:
         """About clips that all fill `n_samples`."""
         window = Window(Clip(np.empty(n_samples, np.float32), ""), 0, n_samples)
-        ids, labels, segments = [], [], []
-        for unit in units:
-            said = [self.answered(window, row) for row in unit]
-            n = self.renderer.n_slots(n_samples) + 2
-            ids.append(said[0].ids[:n] + [i for one in said for i in one.ids[n:]])
-            labels.append([IGNORED] * n + [i for one in said for i in one.labels[n:]])
-            beside = [k for k, one in enumerate(said, SHARED + 1) for _ in one.ids[n:]]
-            segments.append([SHARED] * n + beside)
-        none = 1 + max(map(len, units))
-        return tensors(ids, labels) | {"segments": _rows(segments, none, _ROUND)}
+        return side_by_side([[self.answered(window, row) for row in unit] for unit in units])
 
     def answered(self, window: Window, row: data.Row) -> Dialogue:
         """One row alone."""
@@ -65,21 +64,34 @@ class Tags:
 
 class Chat:
     """Stage 2: conversations about clips; now and then of text alone, from the file `talks`. In a
-    share `plainly` of the batches stand each clip's own question and answer, and nothing else."""
+    share `plainly` of the batches stand each clip's own question and answer, and nothing else; in a
+    share `beside`, several conversations about each clip, for which it is heard once."""
 
-    def __init__(self, renderer: Renderer, talks: Path | None = None, *, plainly: float = 0.0):
-        self.renderer, self.plainly = renderer, plainly
+    def __init__(
+        self,
+        renderer: Renderer,
+        talks: Path | None = None,
+        *,
+        plainly: float = 0.0,
+        beside: float = 0.0,
+    ):
+        self.renderer, self.plainly, self.beside = renderer, plainly, beside
         self.talks = talk.read(talks) if talks else []
         self.small = small_talk(self.talks)
 
     def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> Made:
         """About clips that all fill `n_samples`, in their order."""
-        if draw.random() < self.plainly:
+        kind = draw.random()
+        if kind < self.plainly:
             rows = [unit[int(draw.integers(len(unit)))] for unit in units]
             asked = [Turn(r.question or TASKS[r.task].asks, r.text, n_samples) for r in rows]
             return _both(render(self.renderer, [turn]) for turn in asked)
         facts = [Facts.of(unit, n_samples) for unit in units]
-        said = converse(facts, self.small, random.Random(int(draw.integers(1 << 62))))
+        luck = random.Random(int(draw.integers(1 << 62)))
+        if kind < self.plainly + self.beside:
+            said = beside(facts, self.small, luck)
+            return side_by_side([[render(self.renderer, turns) for turns in one] for one in said])
+        said = converse(facts, self.small, luck)
         return _both(render(self.renderer, turns) for turns in said)
 
     def alone(self, draw) -> Made:
@@ -93,8 +105,7 @@ class Chat:
 
 class Batches(Dataset):
     """Whole batches by number: tensors for a Learner. With `reads`, also the tokens that a reading
-    by CTC should find in what is said, and which of these answers are true; the first `hinted`
-    batches tell about where the tokens are."""
+    by CTC should find in what is said; the first `hinted` batches tell about where."""
 
     def __init__(
         self,
@@ -103,7 +114,7 @@ class Batches(Dataset):
         renderer: Renderer,
         *,
         rough: float,
-        reads: pointing.Answers | None = None,
+        reads: bool = False,
         hinted: int = 0,
     ):
         self.mixture, self.ask, self.renderer = mixture, ask, renderer
@@ -129,8 +140,7 @@ class Batches(Dataset):
         if self.reads:
             made |= self._read(batch, spans if number < self.hinted else None)
         if "labels" not in made:
-            both = torch.cat((made["spoken"], made["known"]), 1)
-            made["labels"] = both.masked_fill(both == ctc.NONE, IGNORED)
+            made["labels"] = made["spoken"].masked_fill(made["spoken"] == ctc.NONE, IGNORED)
         return made
 
     def _waves(self, batch: Batch, draw: np.random.Generator):
@@ -150,8 +160,7 @@ class Batches(Dataset):
         tokens, slots = self.renderer.tokenizer, self.renderer.n_slots(batch.n_samples)
         said = [next((r.text for r in unit if r.task == "transcribe"), "") for unit in batch.units]
         read = [ctc.spoken(text, tokens) if text else [] for text in said]
-        known = pointing.known([Facts.of(unit) for unit in batch.units], self.reads)
-        made = {"spoken": _rows(read, ctc.NONE, 1), "known": known}
+        made = {"spoken": _rows(read, ctc.NONE, 1)}
         if spans is not None:
             places = torch.full((*made["spoken"].shape, 2), ctc.NONE)
             for place, span, row in zip(places, spans, read, strict=True):
@@ -165,6 +174,28 @@ class Batches(Dataset):
 def tensors(ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]]) -> Made:
     """Ids and labels (rows, n), padded on the right."""
     return {"ids": _rows(ids, 0, _ROUND), "labels": _rows(labels, IGNORED, _ROUND)}
+
+
+def side_by_side(clips: Sequence[Sequence[Dialogue]]) -> Made:
+    """A row for each clip: what its dialogues begin with, then the rest of each as a segment."""
+    ids, labels, segments = [], [], []
+    for said in clips:
+        n = _in_common(said)
+        ids.append(said[0].ids[:n] + [i for one in said for i in one.ids[n:]])
+        labels.append([IGNORED] * n + [i for one in said for i in one.labels[n:]])
+        of = [k for k, one in enumerate(said, SHARED + 1) for _ in one.ids[n:]]
+        segments.append([SHARED] * n + of)
+    none = 1 + max(map(len, clips))
+    return tensors(ids, labels) | {"segments": _rows(segments, none, _ROUND)}
+
+
+def _in_common(said: Sequence[Dialogue]) -> int:
+    """How many positions all share, before the last one that is no label in any: a segment's first
+    position is foretold by nothing."""
+    first = min(next(i for i, y in enumerate(one.labels) if y != IGNORED) for one in said)
+    columns = zip(*(one.ids for one in said), strict=False)
+    alike = next((i for i, column in enumerate(columns) if len(set(column)) > 1), first)
+    return min(alike, first - 1)
 
 
 def _both(said: Iterable[Dialogue]) -> Made:

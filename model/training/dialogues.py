@@ -41,6 +41,7 @@ SHAPES = {  # of the conversations of one batch: how often
     "two clips in turn": 4,
     "two clips": 8,
 }
+BESIDE = {"open": 2, "whether": 2, "misfit": 2, "follow-up": 3, "two follow-ups": 1}
 FOLLOW_UPS = {
     "fact": 45,
     "whether": 12,
@@ -109,6 +110,15 @@ def converse(facts: Sequence[Facts], talk: Sequence[Turn], draw: random.Random) 
     return [maker.about(clip, shape) for clip in facts]
 
 
+def beside(
+    facts: Sequence[Facts], talk: Sequence[Turn], draw: random.Random
+) -> list[list[list[Turn]]]:
+    """For each clip, several conversations that begin with it: one for each fact that is known, and
+    one of another shape."""
+    maker = _Maker(facts, talk, draw)
+    return [[*maker.every(clip), maker.about(clip, _drawn(BESIDE, draw))] for clip in facts]
+
+
 def small_talk(talk: Iterable[tuple[list[Turn], bool]]) -> list[Turn]:
     """Short turns of text that may stand beside a recording, out of what `talk.read` gives."""
     alone = [turns[0] for turns, whole in talk if whole and len(turns) == 1]
@@ -149,9 +159,20 @@ class _Maker:
             assert asked, f"nothing is known of a clip: {clip}"
             return None
         name = _drawn({name: _often(clip, name) for name in names}, self.draw)
-        more = [] if asked or name == "animal" else [wordings[name][0]] * (FIRST - 1)
-        question = self.draw.choice([*more, *wordings[name]])
-        return Turn(question, clip.answer(name), () if asked else clip.samples)
+        return Turn(
+            self._question(name, wordings), clip.answer(name), () if asked else clip.samples
+        )
+
+    def every(self, clip: Facts) -> list[list[Turn]]:
+        """A question alone for each fact, and each that the clip brings with it."""
+        names = [name for name in clip.known if name in _QUESTIONS]
+        asked = [(self._question(name, _QUESTIONS), clip.answer(name)) for name in names]
+        return [[Turn(*both, clip.samples)] for both in (*asked, *clip.others)]
+
+    def _question(self, name: str, wordings) -> str:
+        own = wordings is _QUESTIONS and name != "animal"
+        more = [wordings[name][0]] * (FIRST - 1) if own else []
+        return self.draw.choice([*more, *wordings[name]])
 
     def open(self, clip: Facts) -> Turn | None:
         answer = clip.described()

@@ -7,7 +7,7 @@ writes the model as it was when the run in the folder RUN was last saved, be it 
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,26 +21,23 @@ from model.placement import Placement
 from model.prompt import Renderer
 from model.qwen_audio import QwenAudio
 from model.spec import TAGS
-from model.training import ctc, pointing, ship
+from model.training import ctc, ship
 from model.training.batches import Batches
-from model.training.data import Row
 from model.training.learner import Learner
 from model.training.plan import Plan, in_four_bits
 from model.training.stages import STAGES, Stage
 
-SPEECH_TASK = "transcribe"
 READER = "reader.safetensors"  # beside a checkpoint whose ear reads by itself
-BESIDE = "reader.", "pointer."  # what a checkpoint does not hold
 LARGE = 2_000_000_000  # weights of a model that is loaded in 16 bits at once
 HEARD = 6  # batches that tell how to round
 ADAPTED = "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split()
 
 
 def begin(
-    plan: Plan, rows: Sequence[Row], device: torch.device, *, exact: bool = False
+    plan: Plan, texts: Iterable[str], device: torch.device, *, exact: bool = False
 ) -> tuple[Learner, Renderer, list[str]]:
     """A Learner in which what learns is marked so, and the renderer of its prompts -> both, and the
-    names of what learns. `rows` tell what the ear may have to read by itself.
+    names of what learns. `texts` are what is said, for a reader that begins from nothing.
 
     What is frozen is in 16 bits (or plan.bits), or with `exact` as it was stored.
     """
@@ -53,8 +50,7 @@ def begin(
         model,
         hears=stage.hears,
         first_new=first_new_token(tokens, model) if "new_rows" in stage.learns else None,
-        reader=_reader(plan.base, rows, model, tokens) if plan.ctc_share else None,
-        pointer=_pointer(rows, model, tokens) if plan.ctc_share else None,
+        reader=_reader(plan.base, texts, model, tokens) if plan.ctc_share else None,
         ctc_share=plan.ctc_share,
     )
     if stage.speaks and not plan.full:
@@ -116,14 +112,8 @@ def adapt(model: QwenAudio, rank: int, *, packed: bool) -> None:
     LoraModel(model.llm, config, "default")
 
 
-def _pointer(rows: Sequence[Row], model: QwenAudio, tokens) -> pointing.Pointer:
+def _reader(base: Path, texts: Iterable[str], model: QwenAudio, tokens) -> ctc.Reader:
     words = model.llm.embed_tokens.weight.data
-    return pointing.Pointer(words, pointing.answers(rows), tokens)
-
-
-def _reader(base: Path, rows: Sequence[Row], model: QwenAudio, tokens) -> ctc.Reader:
-    words = model.llm.embed_tokens.weight.data
-    texts = [row.text for row in rows if row.task == SPEECH_TASK]
     blank = tokens.encode(" ")[0]
     if not (base / READER).exists():
         return ctc.Reader(words, ctc.vocabulary_of(texts, tokens), blank)
@@ -155,7 +145,7 @@ def write(plan: Plan, values: dict[str, torch.Tensor], out: Path) -> None:
     """The base with what was learned, merged and unrounded: what was frozen is as it was before it
     was put in 16 bits."""
     whole, _, _ = begin(replace(plan, ctc_share=0.0), (), torch.device("cpu"), exact=True)
-    restore(whole, {name: p for name, p in values.items() if not name.startswith(BESIDE)})
+    restore(whole, {name: p for name, p in values.items() if not name.startswith("reader.")})
     for stale in out.glob("model*.safetensors*"):
         stale.unlink()
     checkpoint.save(ship.plain(whole.settle()), out, beside=plan.base)

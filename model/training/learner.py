@@ -9,7 +9,6 @@ from torch.nn.functional import cross_entropy, embedding, linear
 from model.qwen_audio import QwenAudio
 from model.training.ctc import Reader
 from model.training.dialogues import IGNORED
-from model.training.pointing import Pointer
 
 SHARED = 0  # the segment that all others of a row may look at
 
@@ -28,12 +27,11 @@ class Learner(nn.Module):
         hears: bool,
         first_new: int | None = None,
         reader: Reader | None = None,
-        pointer: Pointer | None = None,
         ctc_share: float = 0.0,
     ):
         super().__init__()
         self.model, self.hears, self.first_new = model, hears, first_new
-        self.reader, self.pointer, self.ctc_share = reader, pointer, ctc_share
+        self.reader, self.ctc_share = reader, ctc_share
         if first_new is not None:
             rows = model.llm.embed_tokens.weight.data[first_new:].float().clone()
             self.new_rows = nn.Parameter(rows)  # (new tokens, width)
@@ -51,7 +49,6 @@ class Learner(nn.Module):
         mels: torch.Tensor | None = None,
         spoken: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
-        known: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> dict[str, torch.Tensor]:
         """The loss of a label, on average.
@@ -60,7 +57,7 @@ class Learner(nn.Module):
         alone learns. Segments (rows, n): several questions about what a row begins with, each of
         which sees the beginning (SHARED) and itself, as if it stood there alone. Mels (clips, mels,
         frames), all of them sound or silence around it, in reading order. `spoken` and `places` as
-        model/training/ctc.py wants them, `known` as model/training/pointing.py does.
+        model/training/ctc.py wants them.
         """
         total, vectors = labels.new_zeros((), dtype=torch.float32), None
         if mels is not None:
@@ -70,8 +67,6 @@ class Learner(nn.Module):
             total = total + self._next_tokens(ids, labels, vectors, segments)
         if self.reader is not None and spoken is not None and self.ctc_share:
             total = total + self.ctc_share * self.reader.loss(vectors, spoken, places)
-        if self.pointer is not None and known is not None and self.ctc_share:
-            total = total + self.ctc_share * self.pointer.loss(vectors, known)
         if num_items_in_batch is None:
             num_items_in_batch = (labels != IGNORED).sum()
         return {"loss": total / num_items_in_batch}

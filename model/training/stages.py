@@ -25,6 +25,7 @@ class Stage:
     rate: float
     rough: float  # share of clips that is roughened
     plainly: float = 0.0  # share of batches of conversations with nothing made of the rows
+    beside: float = 0.0  # share of them with several conversations about each clip
     faster: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -39,25 +40,25 @@ class Stage:
 
 
 _OLD = ("model.audio.layers.", "model.audio.ln_post", "model.audio.proj")
-_NEW = ("reader.", "pointer.", "new_rows", "model.audio.boundary", "model.audio.out_norm")
+_NEW = ("reader.", "new_rows", "model.audio.boundary", "model.audio.out_norm")
 _LLM = "model.llm."
 _EAR_FIRST = dict.fromkeys(_NEW, 10.0) | dict.fromkeys(_OLD[1:], 3.0)
 STAGES = {
     "warmstart": Stage(
-        learns=(*_OLD, "reader.", "pointer."),
+        learns=(*_OLD, "reader."),
         asks=READS,
         rate=2e-4,
         rough=0.8,
         faster=dict.fromkeys((*_NEW, *_OLD[1:]), 10.0),
     ),
     "pretrain": Stage(learns=(*_OLD, *_NEW), asks=TAGS, rate=1e-4, rough=0.5, faster=_EAR_FIRST),
-    "sft": Stage(learns=(_LLM,), asks=CHAT, rate=2e-4, rough=0.3),
+    "sft": Stage(learns=(_LLM,), asks=CHAT, rate=2e-4, rough=0.3, beside=0.8),
     "joint": Stage(
         learns=(_LLM, *_OLD, *(name for name in _NEW if name != "new_rows")),
         asks=CHAT,
         rate=5e-5,
         rough=0.4,
-        plainly=0.25,
+        beside=0.8,
         faster=_EAR_FIRST | {_LLM: 16.0},
     ),
     "adapt": Stage(learns=(_LLM,), asks=CHAT, rate=5e-4, rough=0.3, plainly=0.7),

@@ -26,12 +26,14 @@ from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint, set_seed
 
 from model.prompt import Renderer
-from model.training import data, ends, mixture, pointing, toy
+from model.training import data, ends, mixture, toy
 from model.training.batches import Batches, Chat, Tags
 from model.training.course import Course
 from model.training.plan import CannotTrain, Plan, in_four_bits, settled
 from model.training.stages import CHAT, STAGES, TAGS
 from model.training.trainer import StageTrainer
+
+SPEECH_TASK = "transcribe"
 
 
 def run(
@@ -43,6 +45,8 @@ def run(
     model yet. Raises EarshotError.
     """
     rows, told = data.within((r for file in plan.data for r in data.read(file)), plan.longest)
+    if plan.stage == "warmstart":
+        rows = [row for row in rows if row.task == SPEECH_TASK]
     if not rows:
         raise CannotTrain(f"There is nothing to learn from in {_names(plan)}.")
     plan = settled(plan, rows)
@@ -54,7 +58,10 @@ def run(
     set_seed(plan.seed)
     # a norm in 32 bits of numbers in 16 is what autocast means; it only has no kernel of its own
     warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")
-    learner, renderer, _ = ends.begin(plan, rows, args.device)
+    said = [row.text for row in rows if row.task == SPEECH_TASK]
+    if plan.ctc_share and not said:
+        raise CannotTrain(f"There is nothing to be read in {_names(plan)}: leave out --ctc-share.")
+    learner, renderer, _ = ends.begin(plan, said, args.device)
     batches = mixed(plan, rows, renderer, chats=learner.model.config.chats)
     for line in _summary(rows, told, plan):
         tell(line)
@@ -158,17 +165,16 @@ def mixed(plan: Plan, rows: list[data.Row], renderer: Renderer, *, chats: bool) 
     stage = STAGES[plan.stage]
     asks = TAGS if stage.asks and not chats else stage.asks
     chances = mixture.weights(rows, temperature=plan.temperature, given=plan.weights)
-    order = mixture.Mixture(rows, chances, seed=plan.seed, seconds=plan.seconds, whole=asks != TAGS)
-    ask = None
-    if asks:
-        chat = asks == CHAT
-        ask = Chat(renderer, plan.talk, plainly=stage.plainly) if chat else Tags(renderer)
+    order = mixture.Mixture(rows, chances, seed=plan.seed, seconds=plan.seconds, whole=asks == CHAT)
+    ask = Tags(renderer) if asks else None
+    if asks == CHAT:
+        ask = Chat(renderer, plan.talk, plainly=stage.plainly, beside=stage.beside)
     return Batches(
         order,
         ask,
         renderer,
         rough=stage.rough,
-        reads=pointing.answers(rows) if plan.ctc_share else None,
+        reads=bool(plan.ctc_share),
         hinted=0 if asks else plan.hinted,
     )
 

@@ -1,5 +1,7 @@
 """What a learner computes: the same as the model it teaches, with nothing read twice."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from model.spec import AUDIO_END, AUDIO_START, END_OF_TEXT, HOP, IM_END
 from model.training import batches, data, dialogues, ends, stages, toy
 from model.training.dialogues import IGNORED
+from model.training.facts import Facts
 from model.training.learner import Learner
 from model.training.plan import Plan
 
@@ -62,6 +65,22 @@ def test_questions_beside_each_other_are_as_if_alone(world):
         for i, unit in enumerate(units)
         for row in unit
     ]
+    assert beside == pytest.approx(sum(alone), rel=1e-5)
+
+
+def test_conversations_beside_each_other_are_as_if_alone(world):
+    learner, renderer, _ = begun(world, "sft")
+    facts = [Facts(kind="Speech.", gender="A man.", samples=N), Facts(note="C4.", samples=N)]
+    said = dialogues.beside(facts, [], random.Random(4))
+    assert {len(turns) for one in said for turns in one} > {1}  # with follow-ups
+    assert {turns[0].answer for turns in said[0]} == {"A man.", "Speech."}
+    each = [[dialogues.render(renderer, turns) for turns in one] for one in said]
+    alone = [
+        loss(learner, **batches.tensors([d.ids], [d.labels]), mels=mels(2)[i : i + 1])
+        for i, one in enumerate(each)
+        for d in one
+    ]
+    beside = loss(learner, **batches.side_by_side(each), mels=mels(2))
     assert beside == pytest.approx(sum(alone), rel=1e-5)
 
 
