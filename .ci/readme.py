@@ -36,6 +36,7 @@ def toy(command: str, scratch: Path) -> list[str]:
         "benchmarks.turns": ["--seconds", "3", "--tokens", "4"],
         "benchmarks.answering": ["--tokens", "8", "--runs", "1"],
         "benchmarks.training": ["--steps", "1", "--seconds", "4"],
+        "benchmarks.microphone": ["--seconds", "3", "--hours", "0.05", "--utterances", "3"],
     }
     given = {"recording.mp3": scratch / "recording.mp3", "DIR": ROOT.parent / "shared" / "parity"}
     given["my-model"] = "earshot-mini"  # a model of one's own takes minutes
@@ -46,6 +47,8 @@ def toy(command: str, scratch: Path) -> list[str]:
         words = [*words[: words.index("--data")], "--toy"]
     if "evaluate" in words:
         words += ["--items", str(scratch / "answers.jsonl")]
+    if {"talk", "listen"} & set(words):  # tests/app/test_terminal.py gives them a terminal
+        words += ["--help"]
     if "download" in words:
         words += ["--from", str(scratch / "official")]
     return words
@@ -56,6 +59,8 @@ def run(command: str, scratch: Path) -> None:
     words = toy(command, scratch)
     serves = "launch.py" in words and not {
         "ask",
+        "talk",
+        "listen",
         "doctor",
         "info",
         "download",

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from app import chat, hearing, microphone
-from app.ear import Ear
+from app.ear import Ear, Heard
 from app.hearing import SPEAK, Settings
 from app.meter import STEP
 from app.microphone import Microphone
@@ -144,7 +144,7 @@ class Host:
     def _take(self, take: Take) -> ClipRef:
         """Into the store, for a turn that is about to be sent. What cannot be stays."""
         name = f"{take.name} {datetime.fromtimestamp(take.began):%H:%M}"
-        clip = chat.take_in(self._store, take.path, name, self._recall)
+        clip = chat.take_in(self._store, take.settled(), name, self._recall)
         self._over = [one for one in self._over if one.id != take.id]
         take.discard()
         return clip
@@ -157,7 +157,7 @@ class Host:
             last = ear.close()
             while not ear.heard.empty():
                 heard = ear.heard.get()
-                if hasattr(heard, "take"):
+                if isinstance(heard, Heard):
                     self._over.append(heard.take)
                     self._trouble = heard.trouble
             self._trouble = self._trouble or ear.trouble

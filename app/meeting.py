@@ -87,7 +87,7 @@ class Meeting:
 def opened(store: Store, take: Take) -> Conversation:
     """A conversation that opens with a recording and its marks. The file is gone then: the sound
     is in the conversation."""
-    clip = chat.take_in(store, take.path, take.name)
+    clip = chat.take_in(store, take.settled(), take.name)
     marks = [MARKED.format(", ".join(map(clock, take.marks)))] if take.marks else []
     conversation = store.start()
     store.ask(conversation.id, (clip, *marks))

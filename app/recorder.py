@@ -10,9 +10,9 @@ import os
 import shutil
 import struct
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -50,8 +50,16 @@ class Take:
     began: float  # seconds since 1970
     seconds: float
     marks: tuple[float, ...] = ()  # moments the person marked, in its own seconds
+    written: Future | None = field(default=None, compare=False, repr=False)
+
+    def settled(self) -> Path:
+        """Its file, once the disk has all of it."""
+        if self.written is not None:
+            wait([self.written])
+        return self.path
 
     def discard(self) -> None:
+        self.settled()
         self.path.unlink(missing_ok=True)
         _note(self.path).unlink(missing_ok=True)
 
@@ -104,11 +112,8 @@ class Recording:
             left = left[self._file.write(left) :]
 
     def cut(self, n_samples: int) -> None:
-        """Leave out what was recorded after so many samples."""
+        """Leave out what was recorded after so many samples. It is to be finished then."""
         self.n_samples = min(self.n_samples, n_samples)
-        with suppress(OSError):
-            self._file.truncate(HEADER + 2 * self.n_samples)
-            self._file.seek(0, os.SEEK_END)
 
     def mark(self) -> float:
         """Remember this moment, across a crash too; in seconds of the recording."""
@@ -119,14 +124,19 @@ class Recording:
         return at
 
     def finish(self) -> Take:
-        """Close the file. Where the disk refuses even that, it is read as one left by a crash."""
-        self._pool.shutdown(wait=os.name == "nt")  # where an open file cannot be removed
+        """Its file is closed as soon as the disk can. Where that refuses, it is read as one that a
+        crash left."""
+        written = self._pool.submit(self._close)
+        self._pool.shutdown(wait=False)
+        about = (self.id, self.path, self.name, self.began, self.seconds)
+        return Take(*about, tuple(self.marks), written)
+
+    def _close(self) -> None:
         with suppress(OSError):
+            self._file.truncate(HEADER + 2 * self.n_samples)
             _mend(self._file)
         with suppress(OSError):
             self._file.close()
-        marks = tuple(self.marks)
-        return Take(self.id, self.path, self.name, self.began, self.seconds, marks)
 
     def _write_note(self) -> None:
         note = {"name": self.name, "began": self.began, "marks": self.marks}

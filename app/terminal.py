@@ -212,7 +212,7 @@ class Terminal:
             if ready and (ready.id, ready.seconds) == (take.id, take.seconds):
                 clip = ready.clip.result()
             else:
-                clip = self._take_in(take.path, self._clip_name())
+                clip = self._take_in(take.settled(), self._clip_name())
         except Silent:
             take.discard()
             raise

@@ -148,7 +148,7 @@ def record(seconds: float) -> dict:
             time.sleep(0.01)
         time.sleep(virtual_one.play(wav) + 0.5)
         took = ear.close()
-        with wave.open(str(took.path)) as file:
+        with wave.open(str(took.settled())) as file:
             heard = np.frombuffer(file.readframes(file.getnframes()), np.int16) / FULL
     starts = [_shift(played[:RATE], heard), _shift(played[-RATE:], heard)]
     length = (starts[1] + RATE - starts[0]) / RATE
@@ -215,7 +215,7 @@ def memory(hours: float) -> dict:
         while ear.is_alive:
             time.sleep(0.2)
         took = ear.close()
-        size = took.path.stat().st_size
+        size = took.settled().stat().st_size
     grown = max(held) - held[0]
     return {"hours": took.seconds / 3600, "file_mb": size / 1e6, "grown_mb": round(grown / 1e6, 1)}
 
@@ -248,7 +248,7 @@ def _before(clip: np.ndarray, where: Path) -> float:
     else:
         return -float("inf")
     pcm = b"".join(block.tobytes() for block in in_blocks(sound, SAMPLE_RATE))
-    with wave.open(str(heard.take.path)) as file:
+    with wave.open(str(heard.take.settled())) as file:
         first = pcm.find(file.readframes(SAMPLE_RATE // 4)) / 2 / SAMPLE_RATE
     assert first >= 0
     return float(began - first)
@@ -281,6 +281,7 @@ def ends(n: int = 12) -> dict:
         "utterances": len(late),
         "silence_s": hearing.silence,
         "median_decided_late_ms": round(1000 * float(np.median(decided))),
+        "most_decided_late_ms": round(1000 * max(decided)),
         "median_late_ms": round(1000 * float(np.median(late))),
         "most_late_ms": round(1000 * max(late)),
     }

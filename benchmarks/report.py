@@ -55,6 +55,25 @@ ROWS = {
         "python -m benchmarks.answering",
         "{first_token_s:.2f} s; {tokens_per_s:.0f} tokens a second",
     ),
+    "microphone": Row(
+        "{record[played_s]:.0f} s through a virtual microphone: length off, blocks lost, likeness; "
+        "of {starts[utterances]} utterances cut at their beginning; a question after speech and "
+        "{ends[silence_s]} s of silence decided, and stored; {memory[hours]:.0f} h of recording",
+        "python -m benchmarks.microphone",
+        "{record[length_off_ms]:g} ms, {record[dropped]}, {record[correlation]:.3f}; "
+        "{starts[clipped]}; {ends[median_decided_late_ms]} and {ends[median_late_ms]} ms later "
+        "(median); {memory[grown_mb]} MB more memory",
+    ),
+    "speech": Row(
+        "speech over noise by 20, 10, 5 dB: missed, and noise taken for speech; by webrtcvad",
+        "python -m benchmarks.microphone speech",
+        "{speech[20 dB][silero][miss]:.0%}, {speech[10 dB][silero][miss]:.0%}, "
+        "{speech[5 dB][silero][miss]:.0%} and {speech[20 dB][silero][false_alarm]:.0%}, "
+        "{speech[10 dB][silero][false_alarm]:.0%}, {speech[5 dB][silero][false_alarm]:.0%}; "
+        "by webrtcvad {speech[20 dB][webrtc 3][miss]:.0%}, {speech[10 dB][webrtc 3][miss]:.0%}, "
+        "{speech[5 dB][webrtc 3][miss]:.0%} and {speech[20 dB][webrtc 3][false_alarm]:.0%}, "
+        "{speech[10 dB][webrtc 3][false_alarm]:.0%}, {speech[5 dB][webrtc 3][false_alarm]:.0%}",
+    ),
     "training": Row(
         "stage 1 of training on {device}: sound learned from; share of its matrix peak",
         "python -m benchmarks.training",

@@ -84,7 +84,7 @@ def test_what_is_played_is_what_is_recorded(virtual, recordings, spoken):
     time.sleep(virtual.play(spoken) + 0.3)
     take = ear.close()
     assert ear.source.dropped == 0 and ear.trouble == ""
-    played, heard = read(spoken), read(take.path)  # at the device's own rate
+    played, heard = read(spoken), read(take.settled())  # at the device's own rate
     at = shift(played, heard)
     same = heard[at : at + len(played)]
     assert len(same) == len(played)
@@ -107,7 +107,7 @@ def test_speech_is_cut_out_by_itself(virtual, recordings, spoken):
     assert isinstance(pauses[-1], Pause) and pauses[-1].id == heard.take.id
     assert pauses[-1].seconds == heard.take.seconds
     assert heard.spoken and not heard.trouble
-    speech, cut = read(spoken)[RATE:-RATE], read(heard.take.path)
+    speech, cut = read(spoken)[RATE:-RATE], read(heard.take.settled())
     at = shift(speech, cut)
     assert 0.1 * RATE < at < RATE  # something before it, and nothing of it missing
     assert at + len(speech) <= len(cut) + 0.2 * RATE
@@ -132,7 +132,7 @@ def test_unplugging_ends_a_recording_with_a_sentence_and_keeps_it(virtual, recor
     assert heard.trouble == ear.trouble and "USB headset gives no more sound" in ear.trouble
     with pytest.raises(NoMicrophone, match="USB headset is no longer there"):
         Microphone(ear.source.device)
-    assert len(read(heard.take.path)) > RATE / 2
+    assert len(read(heard.take.settled())) > RATE / 2
 
 
 def until(true, seconds=10):
@@ -164,7 +164,7 @@ def test_a_clip_is_played_through_the_loudspeakers(virtual, recordings):
     assert playing.over.wait(10)
     playing.stop()
     until(lambda: ear.meter.level < 1e-3)
-    heard = audio.decode(ear.close().path).samples
+    heard = audio.decode(ear.close().settled()).samples
     loud = np.flatnonzero(np.abs(heard) > 0.05)
     assert (loud[-1] - loud[0]) / SAMPLE_RATE == pytest.approx(0.7, abs=0.05)
     assert np.abs(np.fft.rfft(heard)).argmax() / len(heard) * SAMPLE_RATE == pytest.approx(

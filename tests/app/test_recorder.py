@@ -41,10 +41,10 @@ def test_a_finished_recording_is_a_wav_of_what_was_heard(recordings):
         recording.write(block)
     take = recording.finish()
     assert (take.name, take.seconds) == ("Desk", pytest.approx(1.3))
-    with wave.open(str(take.path)) as file:
+    with wave.open(str(take.settled())) as file:
         assert file.getparams()[:4] == (1, 2, RATE, len(heard))
         assert file.readframes(len(heard)) == heard.tobytes()
-    assert audio.decode(take.path).seconds == pytest.approx(1.3, abs=0.01)
+    assert audio.decode(take.settled()).seconds == pytest.approx(1.3, abs=0.01)
 
 
 def test_while_it_grows_it_can_be_read_already(recordings):
@@ -89,7 +89,7 @@ def test_a_killed_process_loses_nothing_that_it_wrote(tmp_path):
     (take,) = recordings.leftovers()
     assert 0 <= take.seconds - written / RATE <= 0.021  # it may have been killed before it said so
     assert take.name == "Desk" and take.marks == (0.62,)
-    with wave.open(str(take.path)) as file:
+    with wave.open(str(take.settled())) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
     assert (samples == np.arange(len(samples)) // 960).all()
     take.discard()
@@ -103,7 +103,7 @@ def test_half_a_sample_and_a_note_that_is_gone_are_no_hindrance(recordings):
     os.remove(recording.path.with_suffix(".json"))
     (take,) = recordings.leftovers()
     assert take.seconds == 0.5
-    assert audio.decode(take.path).seconds == pytest.approx(0.5, abs=0.01)
+    assert audio.decode(take.settled()).seconds == pytest.approx(0.5, abs=0.01)
 
 
 def test_what_is_too_short_to_be_heard_is_not_offered(recordings):
@@ -119,7 +119,7 @@ def test_a_disk_that_fills_up_ends_a_recording_and_keeps_it(recordings, monkeypa
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(1e12, 1e12 - 5e7, 5e7))
     with pytest.raises(Ended, match="nearly full .50 MB free.*is kept"):
         recording.write(sound(0.5))
-    assert audio.decode(recording.finish().path).seconds == pytest.approx(1, abs=0.01)
+    assert audio.decode(recording.finish().settled()).seconds == pytest.approx(1, abs=0.01)
     with pytest.raises(NoRoom, match="only 50 MB free"):
         recordings.begin(RATE, "Desk")
 

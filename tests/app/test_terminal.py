@@ -183,5 +183,5 @@ def test_earshot_mini_writes_down_what_is_spoken(tmux, say, tmp_path):
     terminal.wait_for("○", seconds=300)
     say(SPOKEN)
     terminal.wait_for("● 0:0")
-    shown = terminal.wait_for("› [0:0", "○").partition("› [0:0")[2].lower()
+    shown = terminal.wait_for("› [0:0", "○", seconds=180).partition("› [0:0")[2].lower()
     assert {"call", "now", "next", "available", "line"} & set(shown.replace(".", "").split())
