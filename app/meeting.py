@@ -20,7 +20,7 @@ from sessions.store import Store
 
 LOOK = 1 / screen.PER_SECOND
 MARK, PAUSE, STOP = ("m",), ("p", " "), ("s", "q", QUIT, ESCAPE)
-KEYS = "m: mark a moment · p: pause · s: stop"
+KEYS = "m: mark · p: pause · s: stop"
 MARKED = "Marked moments: {}."
 
 

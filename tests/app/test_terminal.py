@@ -1,5 +1,6 @@
 """The terminal programs as a person sees them: in tmux, with a virtual microphone."""
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -159,21 +160,21 @@ def test_a_meeting_is_paused_marked_and_becomes_a_conversation(tmux, say, tmp_pa
     terminal.wait_for("Recording with Virtual microphone", "● 0:01")
     say()
     terminal.press("m")
-    terminal.wait_for("Marked 0:01.")
-    terminal.wait_for("● 0:03")
+    marked = re.search(r"Marked (0:\d\d)\.", terminal.wait_for("Marked 0:0"))[1]
     terminal.press("p")
-    terminal.wait_for("paused")
+    paused = re.search(r"‖ (0:\d\d) paused", terminal.wait_for("paused"))[1]
     time.sleep(1.5)
+    assert f"‖ {paused} paused" in terminal.screen()  # what comes now is left out
     terminal.press("p")
-    terminal.wait_for("● 0:04")
+    terminal.wait_for("●")
     terminal.press("s")
     terminal.wait_for("“Weekly” is stored", "ended with 0")
     with Store(tmp_path / "data") as store:
         (conversation,) = store.conversations()
         (opening,) = store.turns(conversation.id)
     assert conversation.title == opening.clips[0].name == "Weekly"
-    assert opening.text == "Marked moments: 0:01."
-    assert opening.clips[0].seconds == pytest.approx(4.4, abs=0.5)
+    assert opening.text == f"Marked moments: {marked}."
+    assert opening.clips[0].seconds >= int(paused[2:])
 
 
 @pytest.mark.mini
