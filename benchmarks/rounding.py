@@ -1,5 +1,5 @@
-"""`python -m benchmarks.rounding FOLDER --calibration train.jsonl --test dev.jsonl`: what 4 bits cost
-a model: its perplexity whole, rounded to the nearest, and with the errors made good.
+"""`python -m benchmarks.rounding FOLDER --calibration train.jsonl --test dev.jsonl`: what rounding
+to 4 bits costs a model: its perplexity whole, rounded to the nearest, and with errors made good.
 
 All in one run, over the answers of the same conversations about clips that rounding did not see.
 FOLDER is a checkpoint that is not in 4 bits yet, as training leaves it.
