@@ -283,8 +283,8 @@ def bar() -> str:
     return (
         '<button type="button" class="menu" data-t-aria-label="list.label" aria-expanded="false" '
         'aria-controls="side"></button><h2 class="title" dir="auto"></h2>'
-        '<button type="button" class="about" aria-haspopup="dialog"><span></span><small></small>'
-        "</button>"
+        '<button type="button" class="about" aria-haspopup="dialog" data-t-title="model.title">'
+        "<span></span><small></small></button>"
         '<button type="button" class="room" aria-haspopup="dialog" hidden><i></i><span></span>'
         "</button>"
         '<button type="button" class="tune" data-t-aria-label="tune.title" '
