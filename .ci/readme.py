@@ -36,6 +36,8 @@ def toy(command: str, scratch: Path) -> list[str]:
         "benchmarks.turns": ["--seconds", "3", "--tokens", "4"],
         "benchmarks.answering": ["--tokens", "8", "--runs", "1"],
         "benchmarks.training": ["--steps", "1", "--seconds", "4"],
+        "benchmarks.page": ["--times", "1"],
+        "benchmarks.store": ["--conversations", "50", "--turns", "4000", "--runs", "1"],
         "benchmarks.microphone": ["--seconds", "3", "--hours", "0.05", "--utterances", "3"],
     }
     given = {"recording.mp3": scratch / "recording.mp3", "DIR": ROOT.parent / "shared" / "parity"}

@@ -55,14 +55,28 @@ ROWS = {
         "python -m benchmarks.answering",
         "{first_token_s:.2f} s; {tokens_per_s:.0f} tokens a second",
     ),
+    "page": Row(
+        "the page in headless Chromium: warm opening; from Send to the first letter and from Stop "
+        "to silence, beyond the engine's own time",
+        "python -m benchmarks.page",
+        "{usable s:.1f} s; {first character ms:.0f} ms, {stop ms:.0f} ms (medians)",
+    ),
+    "store": Row(
+        "10,000 conversations, 200,000 turns: the list, a search for a rare word, the end of 2,000 "
+        "turns",
+        "python -m benchmarks.store",
+        "{list, first page of 50:.1f} ms, {search a rare word:.1f} ms, "
+        "{open the last 60 of 2,000 turns:.1f} ms",
+    ),
     "microphone": Row(
         "{record[played_s]:.0f} s through a virtual microphone: length off, blocks lost, likeness; "
         "of {starts[utterances]} utterances cut at their beginning; a question after speech and "
         "{ends[silence_s]} s of silence decided, and stored; {memory[hours]:.0f} h of recording",
         "python -m benchmarks.microphone",
         "{record[length_off_ms]:g} ms, {record[dropped]}, {record[correlation]:.3f}; "
-        "{starts[clipped]}; {ends[median_decided_late_ms]} and {ends[median_late_ms]} ms later "
-        "(median); {memory[grown_mb]} MB more memory",
+        "{starts[clipped]}; {ends[median_decided_late_ms]} and {ends[median_late_ms]} ms later, at "
+        "most {ends[most_decided_late_ms]} and {ends[most_late_ms]}; {memory[grown_mb]} MB more "
+        "memory",
     ),
     "speech": Row(
         "speech over noise by 20, 10, 5 dB: missed, and noise taken for speech; by webrtcvad",
