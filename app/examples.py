@@ -18,18 +18,21 @@ class Example:
         return self.path.exists()
 
 
+SHOWN = 3  # at once
 _SAMPLE = assets.FOLDER / "sample"
 _ALL = (  # where they come from: assets/NOTICE.md
     Example("speech", _SAMPLE / "queue-youarenext.g722", ("transcribe",)),
     Example("animal", _SAMPLE / "cat.ogg", ("event",)),
     Example("instrument", _SAMPLE / "violin.ogg", ("instrument", "event")),
+    Example("announcement", _SAMPLE / "ss-noservice.g722", ("transcribe",)),
+    Example("conference", _SAMPLE / "confbridge-begin-glorious-a.g722", ("transcribe",)),
 )
 EXAMPLES = tuple(example for example in _ALL if example.is_here)
 
 
 def fitting(tasks: Collection[str]) -> list[Example]:
-    """Those that a model taught these tasks can say something about."""
-    return [example for example in EXAMPLES if not set(tasks).isdisjoint(example.tasks)]
+    """The first of those that a model taught these tasks can say something about."""
+    return [one for one in EXAMPLES if not set(tasks).isdisjoint(one.tasks)][:SHOWN]
 
 
 def find(key: str) -> Example | None:

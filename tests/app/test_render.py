@@ -241,6 +241,9 @@ def test_only_what_the_model_was_taught_is_offered_to_try():
     assert ENGLISH.say(voice) in offered and ENGLISH.say(animal) not in offered
     taught = About(**ABOUT | {"tasks": ("transcribe", "event")})
     assert ENGLISH.say(animal) in render.empty(taught, ENGLISH)
+    for tasks in (("transcribe",), ("transcribe", "event")):  # something to try for each
+        page = render.empty(About(**ABOUT | {"tasks": tasks}), ENGLISH)
+        assert page.count("data-example=") == 3
 
 
 def test_every_text_of_the_page_is_in_the_persons_language():
