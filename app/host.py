@@ -3,7 +3,6 @@ in. One recording at a time, which every such visitor sees.
 """
 
 import asyncio
-import ipaddress
 import json
 import threading
 import time
@@ -21,6 +20,7 @@ from app.ear import Ear, Heard
 from app.hearing import SPEAK, Settings
 from app.meter import STEP
 from app.microphone import Microphone
+from app.owner import is_owner
 from app.recorder import Recordings, Take
 from app.web import from_the_page, refusal
 from model.errors import EarshotError
@@ -31,8 +31,6 @@ TICK = 0.08  # seconds between two levels
 SHOWN = 60  # peaks of the waveform
 UNSEEN_SECONDS = 60  # after which a recording that no page shows ends
 ANYONE = "anyone"
-HOME = ("localhost", "127.0.0.1", "[::1]", "::1")
-THROUGH = ("forwarded", "x-forwarded-for", "x-real-ip", "via")  # headers of whoever passes it on
 NOT_YOURS = (
     "The microphone of the machine that Earshot runs on is for visitors who sit at it, and for "
     "those its owner lets in with --microphone-for."
@@ -59,9 +57,7 @@ class Host:
         address = request.client.host if request.client else ""
         if ANYONE in self._let_in or address in self._let_in:
             return True
-        through = any(name in request.headers for name in THROUGH)
-        named = request.headers.get("host", "").rsplit(":", 1)[0] in HOME
-        return _is_here(address) and named and not through
+        return is_owner(request)
 
     # What a page may ask for
 
@@ -185,13 +181,6 @@ class Host:
     def close(self) -> None:
         self._end()
         self._recordings.close()
-
-
-def _is_here(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:  # a test client's name
-        return False
 
 
 def routes(host: Host) -> list[Route]:

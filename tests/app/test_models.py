@@ -253,14 +253,16 @@ def test_only_the_owner_may_change_the_model(slow, store):
     "host, headers, owns",
     [
         ("127.0.0.1", {}, True),
-        ("::1", {}, True),
+        ("::1", {"Host": "[::1]:7860"}, True),
         ("10.0.0.3", {}, False),
         ("127.0.0.1", {"X-Forwarded-For": "10.0.0.3"}, False),
         ("127.0.0.1", {"Forwarded": "for=10.0.0.3"}, False),
+        ("127.0.0.1", {"Host": "earshot.example"}, False),
         ("testclient", {}, False),
     ],
 )
 def test_the_owner_is_who_sits_at_the_machine(host, headers, owns):
+    headers = {"Host": "localhost:7860"} | headers
     request = SimpleNamespace(client=SimpleNamespace(host=host), headers=headers)
     assert is_owner(request) is owns
 
