@@ -32,7 +32,7 @@ class Tmux:
     """A terminal of 100 columns with one program in it."""
 
     def __init__(self, folder, environment, *words):
-        self.socket = str(folder / "tmux")
+        self.socket = str(folder / f"tmux-{time.monotonic_ns()}")  # one that was closed lingers
         inside = shlex.join([sys.executable, "launch.py", *words])
         told = [f"{name}={value}" for name, value in environment.items()]
         size = ["-x", "100", "-y", "40"]
@@ -60,6 +60,13 @@ class Tmux:
             assert time.monotonic() < end, shown
             time.sleep(0.1)
         return shown
+
+    def wait_for_sound(self):
+        """Until the waveform has risen: what was played has begun to arrive."""
+        end = time.monotonic() + PATIENCE
+        while not re.search("[▄▅▆▇█]", shown := self.screen()):
+            assert time.monotonic() < end, shown
+            time.sleep(0.1)
 
     def close(self):
         subprocess.run(["tmux", "-S", self.socket, "kill-server"], capture_output=True)
@@ -159,8 +166,9 @@ def test_a_meeting_is_paused_marked_and_becomes_a_conversation(tmux, say, tmp_pa
     terminal = tmux("listen", "--name", "Weekly")
     terminal.wait_for("Recording with Virtual microphone", "● 0:01")
     say()
+    terminal.wait_for_sound()
     terminal.press("m")
-    marked = re.search(r"Marked (0:\d\d)\.", terminal.wait_for("Marked 0:0"))[1]
+    marked = re.search(r"Marked (0:\d\d)\.", terminal.wait_for("Marked 0:"))[1]
     terminal.press("p")
     paused = re.search(r"‖ (0:\d\d) paused", terminal.wait_for("paused"))[1]
     time.sleep(1.5)
