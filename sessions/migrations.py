@@ -134,6 +134,33 @@ def m007_settings(db: Database) -> None:
     db.execute("create table settings (name text primary key, value text not null) without rowid")
 
 
+@migration()
+def m008_shares(db: Database) -> None:
+    """Links to a conversation as far as one of its turns. `hash` is of the secret in the link,
+    `seed` what the secret is made from, with a key that is not in the database (shares.py)."""
+    db.execute(
+        """
+        create table shares (
+            id integer primary key autoincrement,
+            conversation text not null references conversations(id) on delete cascade,
+            turn integer not null references turns(id) on delete cascade,
+            title text not null,
+            seed text not null,
+            hash text not null unique,
+            alone integer not null,
+            may_continue integer not null,
+            created float not null,
+            expires float,
+            revoked float,
+            visits integer not null default 0,
+            visited float
+        )
+        """
+    )
+    db["shares"].create_index(["conversation"])
+    db["shares"].create_index(["turn"])
+
+
 def _keep_turns_indexed(db: Database) -> None:
     is_said = "(select status from turns where id = {}) <> 'writing'"
     for event, row in (("insert", "new"), ("update", "new"), ("delete", "old")):

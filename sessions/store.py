@@ -37,6 +37,7 @@ from sessions.records import (
     Whole,
 )
 from sessions.search import Found
+from sessions.shares import Shares
 
 UNSENT_SECONDS = 24 * 3600  # how long a clip waits for a turn that uses it
 UNDO_SECONDS = 60  # how long a deleted conversation can be restored, at least
@@ -55,6 +56,7 @@ class Store:
         with as_sentences():
             self.clips = Clips(self.folder / "clips")
         self._file = File(self.folder / "earshot.db")
+        self.shares = Shares(self._file, self.folder / "links.key")
         self._presence = Presence(self.folder / "writers")
         self._announcing = threading.Lock()
         self._owed: dict[int, tuple[str, str, str]] = {}  # last words the disk did not take
