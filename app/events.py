@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 
 import gradio as gr
 
-from app import chat, examples, i18n, marks, render
+from app import chat, examples, i18n, marks, render, visitors
 from app.i18n import Language
-from app.owner import is_owner
+from app.places import Place, Places
 from app.render import Beside, Line, Progress
 from app.talks import Talk, Talks
 from model.engine import About, Engine
@@ -162,26 +162,48 @@ class Desk:
         return (*clips, text) if text else tuple(clips)
 
 
+class Views:
+    """The page's events, each at the desk of who asks."""
+
+    def __init__(self, places: Places, desk: Callable[[Place], Desk]):
+        self._places, self._desk = places, desk
+
+    async def open(self, request: gr.Request) -> AsyncIterator[View]:
+        desk = (await self._places.at(request)).once(self._desk)
+        async for view in desk.open(request):
+            yield view
+
+    async def look(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[View]:
+        desk = (await self._places.at(request)).once(self._desk)
+        async for view in desk.look(event, request):
+            yield view
+
+    async def leave(self, request: gr.Request) -> None:
+        (await self._places.at(request)).once(self._desk).leave(request)
+
+
 Command = Callable[[dict, Language], dict]  # what is asked for, and the language to answer in
+Commands = Callable[[Place], Mapping[str, Command]]  # those of a place, by their names
 
 
-def served(work: Command, *, owners: bool = False) -> Callable:
-    """A command as a server function of the page, perhaps for owners only. A `sentence` in its
-    answer is a refusal."""
+def served(name: str, places: Places, commands: Commands, *, owners: bool = False) -> Callable:
+    """A command as a server function of the page, perhaps for owners only: done in the place of
+    who asks. A `sentence` in its answer is a refusal."""
 
     async def run(value: dict, request: gr.Request) -> dict:
         language = i18n.of(request)
         try:
-            if owners and not is_owner(request):
+            if owners and not visitors.of(request).sits_here:
                 raise chat.Refused("Only who runs Earshot on this machine may change its model.")
-            return await asyncio.to_thread(work, value or {}, language)
+            place = await places.at(request)
+            return await asyncio.to_thread(place.once(commands)[name], value or {}, language)
         except (EarshotError, StoreError) as error:
             return {"sentence": language.heard(str(error))}
         except Exception:
-            log.exception("The page's command %s failed", work.__name__)
+            log.exception("The page's command %s failed", name)
             return {"sentence": language.heard(chat.OURS)}
 
-    run.__name__ = work.__name__
+    run.__name__ = name
     return run
 
 

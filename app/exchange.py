@@ -14,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from app import chat, i18n, render
+from app import chat, i18n, webpage
 from app.i18n import Language
+from app.places import Places
 from app.web import from_the_page, receive, refusal
 from model.errors import EarshotError
 from sessions import archive, transfer
 from sessions.errors import StoreError, as_sentences
 from sessions.store import Store
-from sessions.transcript import Labels
 
 LARGEST = archive.LARGEST  # bytes of a file that is taken in
 MOST_FOUND = 10_000  # conversations of a search that one file takes
@@ -36,26 +36,28 @@ TYPES = {
 Named = Callable[[], tuple[list[str], str]]  # ids of conversations, and what their file is called
 
 
-def routes(store: Store, largest: int = LARGEST) -> list[Route]:
+def routes(places: Places, largest: int = LARGEST) -> list[Route]:
     async def give(request: Request) -> Response:
         """A conversation as a file."""
         id = request.path_params["id"]
+        store = (await places.at(request)).store
 
         def named() -> tuple[list[str], str]:
             return [id], store.conversation(id).title or i18n.of(request).say("list.untitled")
 
-        return await written(request, request.query_params.get("form", "html"), named)
+        return await written(request, store, request.query_params.get("form", "html"), named)
 
     async def give_several(request: Request) -> Response:
         """All conversations in one ZIP, or those that a tag or a search has."""
         tag, words = (request.query_params.get(name, "") for name in ("tag", "words"))
+        store = (await places.at(request)).store
 
         def named() -> tuple[list[str], str]:
             return several(store, tag, words), f"Earshot {words or tag or date.today()}"
 
-        return await written(request, "zip", named)
+        return await written(request, store, "zip", named)
 
-    async def written(request: Request, kind: str, named: Named) -> Response:
+    async def written(request: Request, store: Store, kind: str, named: Named) -> Response:
         """It is written to the disk first: a refusal is no half file."""
         if kind not in TYPES:
             return refusal(request, "There is no such file.", 404)
@@ -75,6 +77,7 @@ def routes(store: Store, largest: int = LARGEST) -> list[Route]:
         if not from_the_page(request):
             return refusal(request, "Recordings are taken from the page only.", 403)
         name = request.query_params.get("name", "")
+        store = (await places.at(request)).store
         try:
             with as_sentences(), tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "import")
@@ -103,19 +106,9 @@ def several(store: Store, tag: str = "", words: str = "") -> list[str]:
 def _write(store: Store, named: Named, path: Path, kind: str, language: Language) -> str:
     ids, title = named()
     with as_sentences(), path.open("wb") as file:
-        words, labels = render.words, labels_in(language)
-        transfer.export(store, ids, file, kind, words=words, labels=labels)
+        sound = chat.Recall(store, seconds=0).clip  # each is looked at once
+        transfer.export(store, ids, file, kind, looks=webpage.looks(language, sound))
     return title
-
-
-def labels_in(language: Language) -> Labels:
-    """What a transcript adds to what was said."""
-    said = {
-        name: language.say(f"transcript.{name}")
-        for name in ("you", "missing", "again", "others", "versions")
-    }
-    clip = language.say("clip.label", n="{}")
-    return Labels(language.code, clip=clip, untitled=language.say("list.untitled"), **said)
 
 
 def as_attachment(title: str, suffix: str) -> str:

@@ -21,11 +21,11 @@ from app.hearing import SPEAK, Settings
 from app.meter import STEP
 from app.microphone import Microphone
 from app.owner import is_owner
+from app.places import Place
 from app.recorder import Recordings, Take
 from app.web import from_the_page, refusal
 from model.errors import EarshotError
 from sessions.records import ClipRef
-from sessions.store import Store
 
 TICK = 0.08  # seconds between two levels
 SHOWN = 60  # peaks of the waveform
@@ -43,9 +43,9 @@ ELSEWHERE = "Recordings are taken from the page only."
 class Host:
     """What is recorded here for the page, and by whom it may be."""
 
-    def __init__(self, store: Store, recall: chat.Recall, let_in: Sequence[str] = ()):
-        self._store, self._recall, self._let_in = store, recall, tuple(let_in)
-        self._recordings = Recordings(store.folder)
+    def __init__(self, place: Place, let_in: Sequence[str] = ()):
+        self._store, self._recall, self._let_in = place.store, place.recall, tuple(let_in)
+        self._recordings = Recordings(self._store.folder)
         self._ear: Ear | None = None
         self._over: list[Take] = []  # finished, and in no conversation yet
         self._trouble = ""

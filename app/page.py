@@ -11,13 +11,14 @@ import gradio as gr  # noqa: E402
 
 from app import assets, exchange, render, sounds, theme, web  # noqa: E402
 from app.choosing import choosing, telling  # noqa: E402
-from app.events import Desk, served, talking  # noqa: E402
+from app.door import Gate  # noqa: E402
+from app.events import Command, Desk, Views, served, talking  # noqa: E402
 from app.host import Host, routes  # noqa: E402
 from app.models import Models  # noqa: E402
+from app.places import Place, Places  # noqa: E402
 from app.rooms import measuring  # noqa: E402
 from app.seat import Seat  # noqa: E402
 from app.shelf import shelving  # noqa: E402
-from app.talks import Talks  # noqa: E402
 from app.turning import turning  # noqa: E402
 from model.engine import Engine  # noqa: E402
 from model.errors import EarshotError  # noqa: E402
@@ -37,11 +38,21 @@ class PortTaken(EarshotError):
     """Something else listens where the page should."""
 
 
-def build(models: Models, store: Store, talks: Talks) -> gr.Blocks:
-    desk = Desk(models.seat, store, talks)
-    works = (*talking(desk), *turning(desk), *measuring(desk, models.seat), *shelving(desk))
-    commands = [served(work) for work in (*works, *telling(models))]
-    commands += [served(work, owners=True) for work in choosing(models, store)]
+def build(models: Models, places: Places) -> gr.Blocks:
+    def desk(place: Place) -> Desk:
+        return Desk(models.seat, place.store, place.talks)
+
+    def everybodys(place: Place) -> dict[str, Command]:
+        own = place.once(desk)
+        works = (*talking(own), *turning(own), *measuring(own, models.seat), *shelving(own))
+        return {work.__name__: work for work in (*works, *telling(models))}
+
+    def owners(place: Place) -> dict[str, Command]:
+        return {work.__name__: work for work in choosing(models, place.store)}
+
+    views = Views(places, desk)
+    commands = [served(name, places, everybodys) for name in everybodys(places.owner)]
+    commands += [served(name, places, owners, owners=True) for name in owners(places.owner)]
     with gr.Blocks(title="Earshot", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(assets.text("sidebar.html"), elem_id="side", **BARE)
         gr.HTML(render.bar(), elem_id="bar", **BARE)
@@ -56,9 +67,9 @@ def build(models: Models, store: Store, talks: Talks) -> gr.Blocks:
         )
 
         view = [shown, newest]
-        page.load(desk.open, None, view, **PRIVATE)
-        composer.look(desk.look, None, view, trigger_mode="multiple", **PRIVATE)
-        page.unload(desk.leave)
+        page.load(views.open, None, view, **PRIVATE)
+        composer.look(views.look, None, view, trigger_mode="multiple", **PRIVATE)
+        page.unload(views.leave)
     return page
 
 
@@ -77,14 +88,14 @@ def serve(
     """Open the page and stay until interrupted. `ready` is told the address. `name` is what the
     library, in which other models are found, calls this engine. `microphone_for` are addresses of
     visitors who may use this machine's microphone besides those who sit at it."""
-    seat = Seat(engine, name)
+    seat, gate = Seat(engine, name), Gate()
     with (
         Store(data_folder) as store,
-        closing(Talks(seat, store)) as talks,
-        closing(Models(seat, talks, library)) as models,
-        closing(Host(store, talks.recall, microphone_for)) as desktop,
+        closing(Places(seat, store)) as places,
+        closing(Models(seat, places.owner.talks, library)) as models,
+        closing(Host(places.owner, microphone_for)) as desktop,
     ):
-        page = build(models, store, talks).queue(max_size=LOOKS)
+        page = build(models, places).queue(max_size=LOOKS)
         try:
             page.launch(
                 server_name=host,
@@ -101,12 +112,12 @@ def serve(
                 theme=theme.theme(),
                 app_kwargs={
                     "routes": [
-                        *web.routes(store, recall=talks.recall, model=lambda: models.state),
-                        *sounds.routes(store, talks.recall),
-                        *exchange.routes(store),
+                        *web.routes(places, model=lambda: models.state),
+                        *sounds.routes(places),
+                        *exchange.routes(places),
                         *routes(desktop),
                     ],
-                    "middleware": web.middleware(host),
+                    "middleware": web.middleware(gate, host),
                 },
             )
         except OSError as error:

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app import chat
+from app.places import Place, Places
 from app.web import from_the_page, refusal
 from model import audio, picture
 from model.errors import EarshotError
@@ -17,7 +18,6 @@ from model.spec import SAMPLE_RATE
 from sessions.clips import DIGEST
 from sessions.errors import StoreError
 from sessions.records import ClipRef
-from sessions.store import Store
 
 REMEMBERED = 4096  # waveforms, of 400 bytes each
 FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}  # a digest is one sound
@@ -26,8 +26,8 @@ FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}  # a digest
 class Waveforms:
     """Peaks by digest. One clip is read at a time: the model needs the processor more."""
 
-    def __init__(self, store: Store, recall: chat.Recall):
-        self._store, self._recall = store, recall
+    def __init__(self, place: Place):
+        self._store, self._recall = place.store, place.recall
         self._known: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
@@ -41,30 +41,32 @@ class Waveforms:
             return self._known[digest]
 
 
-def routes(store: Store, recall: chat.Recall) -> list[Route]:
-    waveforms = Waveforms(store, recall)
-
+def routes(places: Places) -> list[Route]:
     async def peaks(request: Request) -> Response:
         """As many bytes as there are stretches."""
-        return await _answered(request, lambda digest: _bytes(waveforms.of(digest)))
+        place = await places.at(request)
+        return await _answered(request, lambda digest: _bytes(place.once(Waveforms).of(digest)))
 
     async def spectrum(request: Request) -> Response:
         """Rows of shades, the lowest pitch first; which stretch they are of is in the headers."""
-        at = _number(request, "at")
-        return await _answered(
-            request, lambda digest: _drawn(picture.spectrum(recall.clip(store.clip(digest)), at))
-        )
+        place, at = await places.at(request), _number(request, "at")
+
+        def drawn(digest: str) -> Response:
+            return _drawn(picture.spectrum(place.recall.clip(place.store.clip(digest)), at))
+
+        return await _answered(request, drawn)
 
     async def part(request: Request) -> Response:
         """A new clip from a stretch of one, which stays."""
         if not from_the_page(request):
             return refusal(request, "Recordings are taken from the page only.", 403)
+        place = await places.at(request)
         start, end = _number(request, "start"), _number(request, "end")
         name = request.query_params.get("name", "")
 
         def made(digest: str) -> Response:
-            whole = recall.clip(store.clip(digest, name))
-            return JSONResponse(asdict(taken(store, recall, whole, (start, end), name)))
+            whole = place.recall.clip(place.store.clip(digest, name))
+            return JSONResponse(asdict(taken(place, whole, (start, end), name)))
 
         return await _answered(request, made)
 
@@ -75,9 +77,7 @@ def routes(store: Store, recall: chat.Recall) -> list[Route]:
     ]
 
 
-def taken(
-    store: Store, recall: chat.Recall, whole: Clip, stretch: tuple[float, float], name: str
-) -> ClipRef:
+def taken(place: Place, whole: Clip, stretch: tuple[float, float], name: str) -> ClipRef:
     """Store the part of a clip between two times in seconds."""
     start, end = max(0.0, stretch[0]), min(stretch[1], whole.seconds)
     if end - start < audio.SHORTEST:
@@ -85,7 +85,7 @@ def taken(
     cut = audio.cut(whole, start, end)
     if abs(cut.samples).max() * 32768 <= audio.SILENCE:
         raise chat.Refused("This stretch is silent: take another.")
-    return chat.keep(store, cut, name, recall)
+    return chat.keep(place.store, cut, name, place.recall)
 
 
 async def _answered(request: Request, made) -> Response:

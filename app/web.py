@@ -10,17 +10,20 @@ from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import assets, chat, i18n, theme
+from app.door import Door, Entrance, Gate
+from app.owner import HOME
+from app.places import Place, Places
 from model.audio import Limits
 from model.errors import EarshotError, TooLarge
 from sessions.clips import DIGEST
 from sessions.errors import StoreError, as_sentences
+from sessions.records import ClipRef
 from sessions.store import Store
 
 PROCESS = uuid4().hex  # another one after a restart
@@ -98,25 +101,28 @@ class Dressed:
         await self._app(scope, receive, hold)
 
 
-def middleware(host: str) -> list[Middleware]:
+def middleware(gate: Gate, host: str = "127.0.0.1") -> list[Middleware]:
     """A page elsewhere may not reach us under a name of its own that points here."""
     is_open = host in ("0.0.0.0", "::", "")
-    hosts = ["*"] if is_open else ["localhost", "127.0.0.1", host]
+    entrance = Entrance(hosts=() if is_open else (*HOME, host))
     return [
-        Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
         Middleware(AtHome),
+        Middleware(Door, gate=gate, entrance=entrance),
         Middleware(Dressed),
     ]
 
 
+class Readings(dict[str, float]):
+    """Seconds read so far of each recording of a place that is being read."""
+
+    def __init__(self, place: Place):
+        super().__init__()
+
+
 def routes(
-    store: Store,
-    limits: Limits | None = None,
-    recall: chat.Recall | None = None,
-    model: Callable[[], str] = str,
+    places: Places, limits: Limits | None = None, model: Callable[[], str] = str
 ) -> list[Route]:
     limits = limits or Limits()
-    readings: dict[str, float] = {}  # seconds read so far of each recording that is being read
 
     async def take(request: Request) -> Response:
         """A recording, as the body of the request; its name in the address, and what its reading
@@ -124,29 +130,36 @@ def routes(
         if not from_the_page(request):
             return refusal(request, "Recordings are taken from the page only.", 403)
         name = request.query_params.get("name", "recording")
-        reading = request.query_params.get("reading", "")[:64]
+        id = request.query_params.get("reading", "")[:64]
+        place = await places.at(request)
+        readings = place.once(Readings)
 
         def progress(seconds: float) -> None:
-            readings[reading] = seconds
+            readings[id] = seconds
+
+        def taken(path: Path) -> ClipRef:
+            return chat.take_in(place.store, path, name, place.recall, progress)
 
         try:
             with as_sentences(), tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "recording")
                 with path.open("wb") as file:
                     await receive(request, file, name, limits.size)
-                clip = await run_in_threadpool(chat.take_in, store, path, name, recall, progress)
+                clip = await run_in_threadpool(taken, path)
         except (EarshotError, StoreError) as error:
             return refusal(request, str(error))
         finally:
-            readings.pop(reading, None)
+            readings.pop(id, None)
         return JSONResponse({"digest": clip.digest, "name": clip.name, "seconds": clip.seconds})
 
     async def reading(request: Request) -> Response:
         """How far a recording has been read."""
+        readings = (await places.at(request)).once(Readings)
         return JSONResponse({"seconds": readings.get(request.path_params["id"], 0)})
 
     async def give(request: Request) -> Response:
         digest = request.path_params["digest"]
+        store = (await places.at(request)).store
         path = store.clips.path(digest) if DIGEST.fullmatch(digest) else None
         if path is None or not path.exists():
             return refusal(request, "This recording is no longer stored.", 404)
@@ -155,7 +168,7 @@ def routes(
     async def alive(request: Request) -> Response:
         """Whether this is still the process that gave the page, when it last wrote, and a word
         that changes with the model."""
-        changed = await run_in_threadpool(_changed, store)
+        changed = await run_in_threadpool(_changed, (await places.at(request)).store)
         return JSONResponse({"process": PROCESS, "changed": changed, "model": model()})
 
     return [

@@ -4,12 +4,15 @@ from urllib.parse import unquote
 
 import pytest
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from app import chat, exchange, web
+from app.door import Gate
 from app.examples import EXAMPLES
+from app.places import Places
+from model.engine import Parrot
 from sessions import transfer
 from sessions.store import Store
+from tests.app.asking import client_of
 
 LARGEST = 2_000_000
 
@@ -22,8 +25,8 @@ def store(tmp_path):
 
 @pytest.fixture
 def client(store):
-    app = Starlette(routes=exchange.routes(store, LARGEST), middleware=web.middleware("127.0.0.1"))
-    return TestClient(app, base_url="http://127.0.0.1:7860", headers={"x-earshot": "page"})
+    routes = exchange.routes(Places(Parrot(), store), LARGEST)
+    return client_of(Starlette(routes=routes, middleware=web.middleware(Gate())))
 
 
 @pytest.fixture
@@ -41,10 +44,10 @@ def talk(store):
 def test_a_conversation_comes_back_with_its_sound(client, store, talk, form, tmp_path):
     file = client.get(f"/earshot/export/{talk}?form={form}").content
     with Store(tmp_path / "elsewhere") as other:
-        app = Starlette(routes=exchange.routes(other))
-        taken = TestClient(app).post(
-            "/earshot/import?name=x", content=file, headers={"x-earshot": "page"}
+        app = Starlette(
+            routes=exchange.routes(Places(Parrot(), other)), middleware=web.middleware(Gate())
         )
+        taken = client_of(app).post("/earshot/import?name=x", content=file)
         assert taken.json()["missing"] == 0
         (id,) = taken.json()["conversations"]
         mine, theirs = store.turns(talk), other.turns(id)

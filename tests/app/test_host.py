@@ -3,9 +3,12 @@
 import pytest
 from starlette.requests import Request
 
-from app import chat, hearing, host
+from app import hearing, host
 from app.hearing import Senseless, Settings
 from app.host import Host
+from app.places import Place
+from app.talks import Talks
+from model.engine import Parrot
 from sessions.store import Store
 
 
@@ -34,18 +37,19 @@ def visitor(address, named="localhost:7860", **headers):
     ],
 )
 def test_the_microphone_is_for_who_sits_here(store, request_, may):
-    assert Host(store, chat.Recall(store)).may(request_) is may
+    assert Host(Place("", store, Talks(Parrot(), store))).may(request_) is may
 
 
 def test_and_for_whom_the_owner_lets_in(store):
-    recall, other = chat.Recall(store), visitor("192.168.1.7", "192.168.1.2:7860")
-    assert Host(store, recall, ["192.168.1.7"]).may(other)
-    assert not Host(store, recall, ["192.168.1.8"]).may(other)
-    assert Host(store, recall, [host.ANYONE]).may(other)
+    other = visitor("192.168.1.7", "192.168.1.2:7860")
+    place = Place("", store, Talks(Parrot(), store))
+    assert Host(place, ["192.168.1.7"]).may(other)
+    assert not Host(place, ["192.168.1.8"]).may(other)
+    assert Host(place, [host.ANYONE]).may(other)
 
 
 def test_settings_are_kept_and_nonsense_is_refused(store):
-    here = Host(store, chat.Recall(store))
+    here = Host(Place("", store, Talks(Parrot(), store)))
     here.choose({"mode": "hold", "silence": "1.5", "unknown": "x"})
     assert hearing.load(store.folder) == Settings(mode="hold", silence=1.5)
     with pytest.raises(Senseless, match="silence lies between"):

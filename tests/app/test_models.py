@@ -1,7 +1,6 @@
 """The model is changed under the page's talks: with the packaged model, copies of it, and folders
 that are wrong."""
 
-import asyncio
 import gc
 import json
 import os
@@ -14,11 +13,11 @@ import pytest
 
 from app import chat
 from app.choosing import choosing, telling
-from app.events import served
 from app.models import LOADING, Models
 from app.owner import is_owner
 from app.seat import Seat
 from app.talks import Talks
+from app.visitors import Visitor
 from benchmarks import synthetic
 from model.engine import Parrot
 from model.library import Entry, Library
@@ -26,6 +25,7 @@ from model.machine import PACKAGED
 from model.messages import Message, Sampling
 from sessions.records import DONE
 from sessions.store import Store
+from tests.app.asking import Here, called
 
 MINI, SECOND, TOY = "earshot-mini", "second", "toy"
 absent = not (PACKAGED / "config.json").exists()
@@ -85,7 +85,7 @@ class Slow:
 def changed(models):
     """Waits until nothing is under way."""
     over = threading.Event()
-    models._talks._worker.submit(over.set)
+    models._talks._line._worker.submit(over.set)
     assert over.wait(120)
     return models
 
@@ -230,22 +230,20 @@ def test_memory_does_not_grow_with_switches_in_either_direction(models):
     assert held[-1] - held[0] < 0.3 * models.seat.about.memory_bytes
 
 
-def called(work, client="127.0.0.1", owners=False, **headers):
-    request = SimpleNamespace(
-        client=SimpleNamespace(host=client), headers=headers, cookies={}, query_params={}
-    )
-    return lambda **value: asyncio.run(served(work, owners=owners)(value, request))
+@pytest.fixture
+def here(slow, store):
+    return Here(SimpleNamespace(store=store, talks=slow._talks))
 
 
-def test_only_the_owner_may_change_the_model(slow, store):
+def test_only_the_owner_may_change_the_model(slow, store, here):
     for work in choosing(slow, store):
         if work.__name__ != "machine":
-            refused = called(work, "192.168.1.7", owners=True)(name="slow")
+            refused = called(work, here, Visitor(), owners=True)(name="slow")
             assert refused == {
                 "sentence": "Only who runs Earshot on this machine may change its model."
             }
     (model,) = telling(slow)
-    assert called(model, "192.168.1.7")()["name"] == "parrot"
+    assert called(model, here, Visitor())()["name"] == "parrot"
     assert slow.loading is None
 
 
@@ -267,12 +265,12 @@ def test_the_owner_is_who_sits_at_the_machine(host, headers, owns):
     assert is_owner(request) is owns
 
 
-def test_the_page_is_told_what_answers_and_what_is_under_way(slow):
+def test_the_page_is_told_what_answers_and_what_is_under_way(slow, here):
     (model,) = telling(slow)
-    told = called(model)()
+    told = called(model, here)()
     assert (told["name"], told["loading"], told["failed"]) == ("parrot", None, None)
     slow.use("slow")
-    assert called(model)()["loading"]["title"] == "Slow"
+    assert called(model, here)()["loading"]["title"] == "Slow"
     slow._library.may_come.set()
     changed(slow)
-    assert called(model)()["stamp"] != told["stamp"]
+    assert called(model, here)()["stamp"] != told["stamp"]

@@ -12,17 +12,19 @@ from starlette.responses import HTMLResponse
 from starlette.testclient import TestClient
 
 from app import assets, web
-from app.events import Desk, served, talking
+from app.door import Gate
+from app.events import Desk, talking
 from app.i18n import LANGUAGES
 from app.models import Models
 from app.page import build
+from app.places import Places
 from app.seat import Seat
 from app.shelf import shelving
-from app.talks import Talks
 from model.audio import Limits
 from model.engine import Parrot
 from sessions.records import DONE, LENGTH, STOPPED, WRITING
 from sessions.store import Store
+from tests.app.asking import Here, asker, called, client_of
 
 
 @pytest.fixture
@@ -32,24 +34,22 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def desk(store):
-    talks = Talks(Parrot(pause=0.02), store)
-    yield Desk(talks._engine, store, talks)
-    talks.close()
+def places(store):
+    places = Places(Parrot(pause=0.02), store)
+    yield places
+    places.close()
 
 
-def tab(name="tab", **query):
-    return SimpleNamespace(session_hash=name, query_params=query, headers={}, cookies={})
+@pytest.fixture
+def desk(places):
+    return Desk(places._engine, places.owner.store, places.owner.talks)
 
 
 def page_of(desk):
     """Every command of the page by its name, called as the page calls it."""
-
-    def called(work):
-        return lambda value: asyncio.run(served(work)(value, tab()))
-
+    here = Here(desk)
     works = (*talking(desk), *shelving(desk))
-    return SimpleNamespace(**{work.__name__: called(work) for work in works})
+    return SimpleNamespace(**{work.__name__: called(work, here) for work in works})
 
 
 def said(text, conversation="", clips=()):
@@ -66,9 +66,9 @@ async def gathered(views):
 
 def test_the_page_is_built_and_keeps_its_events_private(store):
     seat = Seat(Parrot())
-    talks = Talks(seat, store)
-    page = build(Models(seat, talks), store, talks)
-    talks.close()
+    places = Places(seat, store)
+    page = build(Models(seat, places.owner.talks), places)
+    places.close()
     assert isinstance(page, gr.Blocks)
     assert not page.get_api_info()["named_endpoints"]
 
@@ -77,7 +77,7 @@ def test_a_question_starts_a_conversation_and_its_answer_streams(desk):
     ask = page_of(desk).ask
     sentence = "a few words that take a while to say again one by one"
     id = ask(said(sentence))["conversation"]
-    views = asyncio.run(gathered(desk.open(tab(c=id))))
+    views = asyncio.run(gathered(desk.open(asker(c=id))))
     asked, newest = views[0]
     assert sentence in asked and 'data-status="writing"' in newest and id in asked
     grown = [view[1] for view in views]
@@ -96,9 +96,9 @@ def test_a_new_look_ends_the_earlier_one_before_it_shows_anything(desk):
             seen.append(shown)
 
     async def both():
-        first = asyncio.create_task(watch(desk.open(tab(c=id))))
+        first = asyncio.create_task(watch(desk.open(asker(c=id))))
         await asyncio.sleep(0.3)
-        await watch(desk.look(event(conversation=""), tab()))
+        await watch(desk.look(event(conversation=""), asker()))
         await first
 
     asyncio.run(both())
@@ -127,7 +127,7 @@ def test_an_answer_given_by_another_process_is_followed(desk, tmp_path):
         other.say(answer.id, "from")
 
         async def follow():
-            views = desk.open(tab(c=id))
+            views = desk.open(asker(c=id))
             seen = [(await anext(views))[1], (await anext(views))[1]]
             other.finish(answer.id, "from elsewhere", DONE)
             return seen + [view[1] for view in await gathered(views)]
@@ -159,7 +159,7 @@ def test_a_refused_question_leaves_no_empty_conversation(desk):
 
 
 def test_a_deleted_conversation_is_told(desk):
-    ((shown, newest),) = asyncio.run(gathered(desk.open(tab(c="0" * 32))))
+    ((shown, newest),) = asyncio.run(gathered(desk.open(asker(c="0" * 32))))
     assert "not stored here" in shown and newest == ""
 
 
@@ -226,7 +226,7 @@ def test_settings_are_kept_with_the_conversation_and_used(desk):
 
 def test_a_conversation_with_settings_alone_is_empty_not_gone(desk):
     id = desk.store.start(system="Be brief.").id
-    ((shown, _),) = asyncio.run(gathered(desk.open(tab(c=id))))
+    ((shown, _),) = asyncio.run(gathered(desk.open(asker(c=id))))
     assert f'data-conversation="{id}"' in shown and "not stored" not in shown
 
 
@@ -241,11 +241,11 @@ def test_an_example_is_attached_with_its_question(desk):
 
 
 @pytest.fixture
-def client(store):
+def client(places):
     app = Starlette(
-        routes=web.routes(store, Limits(size=400_000)), middleware=web.middleware("127.0.0.1")
+        routes=web.routes(places, Limits(size=400_000)), middleware=web.middleware(Gate())
     )
-    return TestClient(app, base_url="http://127.0.0.1:7860", headers={"x-earshot": "page"})
+    return client_of(app)
 
 
 @pytest.fixture
@@ -269,8 +269,9 @@ def test_a_recording_comes_in_and_can_be_played(client, store, beep):
     assert (part.status_code, part.content) == (206, b"fLaC")
 
 
-def test_how_far_a_long_recording_has_been_read_can_be_asked(store, beep):
-    client = TestClient(Starlette(routes=web.routes(store)), headers={"x-earshot": "page"})
+def test_how_far_a_long_recording_has_been_read_can_be_asked(places, beep):
+    app = Starlette(routes=web.routes(places), middleware=web.middleware(Gate()))
+    client = client_of(app)
     long = beep[:40] + b"\xff\xff\xff\xff" + beep[44:] * 900  # half an hour, as if streamed
     seen = []
     with ThreadPoolExecutor(1) as sender:

@@ -1,6 +1,5 @@
 """What the page asks to be done to turns, and the addresses of clips, without a browser."""
 
-import asyncio
 import json
 from types import SimpleNamespace
 
@@ -10,10 +9,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from app import chat, offers, sounds
-from app.events import Desk, served, talking
+from app.events import Desk, talking
 from app.i18n import LANGUAGES
+from app.places import Places
 from app.rooms import measuring
-from app.talks import Talks
 from app.turning import turning
 from model import picture
 from model.engine import Parrot, Room, Unheard
@@ -22,6 +21,7 @@ from model.spec import SAMPLE_RATE
 from model.tasks import TASKS
 from sessions.records import DONE, STOPPED
 from sessions.store import Store
+from tests.app.asking import Here, called
 
 ENGLISH = LANGUAGES["en"]
 
@@ -34,19 +34,16 @@ def store(tmp_path):
 
 @pytest.fixture
 def desk(store):
-    talks = Talks(Parrot(pause=0.01), store)
-    yield Desk(talks._engine, store, talks)
-    talks.close()
+    places = Places(Parrot(pause=0.01), store)
+    yield Desk(places._engine, store, places.owner.talks)
+    places.close()
 
 
 @pytest.fixture
 def page(desk):
-    def called(work):
-        asker = SimpleNamespace(session_hash="", query_params={}, headers={}, cookies={})
-        return lambda **value: asyncio.run(served(work)(value, asker))
-
+    here = Here(desk)
     works = (*talking(desk), *turning(desk), *measuring(desk, desk.talks._engine))
-    return SimpleNamespace(**{work.__name__: called(work) for work in works})
+    return SimpleNamespace(**{work.__name__: called(work, here) for work in works})
 
 
 @pytest.fixture
@@ -217,8 +214,8 @@ def test_only_what_the_model_was_taught_is_offered():
 
 
 @pytest.fixture
-def client(store, desk):
-    app = Starlette(routes=sounds.routes(store, desk.talks.recall))
+def client(desk):
+    app = Starlette(routes=sounds.routes(Here(desk)))
     return TestClient(app, headers={"x-earshot": "page"})
 
 
