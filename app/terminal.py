@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.text import Text
 
-from app import chat, hearing, keys, marks, microphone, screen
+from app import chat, hearing, keys, marks, microphone, screen, webpage
 from app.ear import Ear, Heard, Pause
 from app.hearing import HOLD, SPEAK
+from app.i18n import ENGLISH, LANGUAGES
 from app.keys import Held, Keyboard
 from app.microphone import Microphone, Playing
 from app.recorder import Recordings, Take
-from app.render import words as html_words
 from app.screen import Screen, clock, waveform
 from app.talks import Talk, Talks
 from model import audio
@@ -291,7 +291,8 @@ class Terminal:
             raise chat.Refused(f"The file's name ends in {', '.join(SUFFIXES)}.")
         try:
             with path.open("xb") as file:
-                transfer.export(self._store, [self._conversation], file, kind, words=html_words)
+                looks = webpage.looks(LANGUAGES[ENGLISH], self._talks.recall.clip)
+                transfer.export(self._store, [self._conversation], file, kind, looks=looks)
         except OSError as error:
             raise chat.Refused(f"{path} cannot be written: {error.strerror}.") from error
         self.view.say(f"Saved as {path}.", "dim")

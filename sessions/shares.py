@@ -177,6 +177,13 @@ class Shown:
     def clips(self) -> dict[str, ClipRef]:
         return {clip.digest: clip for turn in self.turns for clip in turn.clips}
 
+    def whole(self, now: float) -> Whole:
+        """As a conversation of its own, which began then."""
+        about = Conversation(
+            id="", title=self.share.title, leaf=self.turns[-1].id, created=now, updated=now
+        )
+        return Whole(about, self.turns)
+
 
 def shown(store, share: Share) -> Shown:
     """The turns of a link, without what is between the owner and the model: verdicts, notes and
@@ -185,8 +192,8 @@ def shown(store, share: Share) -> Shown:
     line = store.turns(share.conversation, share.turn)
     if not line:
         raise Gone(CLOSED)
-    turns = _with_its_recording(line) if share.alone else line
-    return Shown(share, tuple(map(_public, turns)))
+    first, *others = map(_public, _with_its_recording(line) if share.alone else line)
+    return Shown(share, (replace(first, parent=None), *others))
 
 
 def copied(store, given: Shown, other) -> Conversation:
@@ -196,12 +203,7 @@ def copied(store, given: Shown, other) -> Conversation:
         path = store.clips.path(clip.digest)
         if path.exists():
             other.keep(clip.digest, clip.seconds, path.read_bytes())
-    turns = list(given.turns)
-    turns[0] = replace(turns[0], parent=None)
-    about = Conversation(
-        id="", title=given.share.title, leaf=turns[-1].id, created=now, updated=now
-    )
-    return other.put([Whole(about, tuple(turns))])[0]
+    return other.put([given.whole(now)])[0]
 
 
 def _with_its_recording(line: list[Turn]) -> list[Turn]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import BinaryIO
 
-from sessions import archive, bundle, transcript
+from sessions import archive, bundle, transcript, webpage
 from sessions.errors import BadBundle, as_sentences
 from sessions.records import Conversation, Whole
 from sessions.store import Store
-from sessions.transcript import EMBEDDED, Labels, Words
+from sessions.webpage import EMBEDDED, Looks
 
 SUFFIXES = {"markdown": ".md", "json": ".json", "zip": ".zip", "html": ".html"}
 LARGEST_PAGE = 2 * 10**9  # bytes of an HTML file: its sound is in it
@@ -42,16 +42,14 @@ def export(
     ids: Iterable[str],
     file: BinaryIO,
     kind: str,
-    *,
-    words: Words = transcript.plain,
-    labels: Labels = Labels(),  # noqa: B008 (it is frozen)
+    looks: Looks = Looks(),  # noqa: B008 (it is frozen)
 ) -> None:
     """Write conversations as `markdown`, `json`, `zip` or `html`. All but Markdown, which is for
     reading, come back without loss; of JSON's clips only the names."""
     wholes = [store.whole(id) for id in ids]
     with as_sentences():
         if kind == "markdown":
-            texts = (transcript.markdown(whole, labels) for whole in wholes)
+            texts = (transcript.markdown(whole, looks.labels) for whole in wholes)
             file.write("\n".join(texts).encode())
         elif kind == "json":
             file.write(bundle.written(wholes).encode())
@@ -59,7 +57,7 @@ def export(
             archive.write(bundle.written(wholes), _digests(wholes), store.clips, file)
         else:
             assert kind == "html", kind
-            transcript.html(wholes, bundle.written(wholes), store.clips, file, words, labels)
+            webpage.write(wholes, bundle.written(wholes), store.clips, file, looks)
 
 
 def _digests(wholes: Iterable[Whole]) -> list[str]:
@@ -127,11 +125,13 @@ def _timed(whole: Whole, seconds: dict[str, float]) -> Whole:
 
 
 def _document(page: bytes | mmap.mmap) -> bytes:
-    for tag, end in _tags(page, b"<script"):
-        if DOCUMENT in tag:
-            stop = page.find(b"</script>", end)
-            if 0 <= stop - end <= bundle.LARGEST:
-                return page[end:stop]
+    """The one script that is data. Read as bytes, not as HTML: a page may have 2 GB, nearly all of
+    it in a few attributes, and nothing of it but this and its sounds is wanted."""
+    found = [end for tag, end in _tags(page, b"<script") if DOCUMENT in tag]
+    if len(found) == 1:
+        stop = page.find(b"</script>", found[0])
+        if 0 <= stop - found[0] <= bundle.LARGEST:
+            return page[found[0] : stop]
     raise BadBundle("This page holds no conversations of Earshot.")
 
 

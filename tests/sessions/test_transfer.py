@@ -1,6 +1,7 @@
 """Out and in again without loss; and nothing that somebody made up gets in."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -15,6 +16,7 @@ from sessions import archive, bundle, transfer
 from sessions.errors import BadBundle, Gone
 from sessions.records import FAILED, Unheard
 from sessions.transcript import Labels
+from sessions.webpage import Drawn, Looks
 
 
 @pytest.fixture
@@ -90,7 +92,8 @@ def test_json_finds_sounds_that_are_here_already(store, full, check):
 
 
 def test_markdown_reads_well(store, full):
-    text = exported(store, [full], "markdown", labels=Labels(you="Sie", clip="Ton {}")).decode()
+    looks = Looks(labels=Labels(you="Sie", clip="Ton {}"))
+    text = exported(store, [full], "markdown", looks=looks).decode()
     assert text.startswith("# Dogs & <wolves>\n")
     assert "**Ton 1** dog <b>.wav (3:51)" in text and "**Ton 2** dog <b>.wav" in text
     assert "A dog [0.50 s]\n\n**loud**" in text and "*It was a wolf.*" in text
@@ -133,8 +136,38 @@ def test_the_page_reads_alone_and_loads_nothing(store, full):
 
 
 def test_an_answer_may_be_rendered(store, full):
-    page = exported(store, [full], "html", words=lambda text: f"<em>{len(text)}</em>").decode()
-    assert page.count("<em>") == 2
+    looks = Looks(words=lambda text, clip: f"<em>{clip.name}</em>".replace("<b>", ""))
+    page = exported(store, [full], "html", looks=looks).decode()
+    assert page.count("<em>dog .wav</em>") == 2, "each knows the clip that its times are about"
+
+
+def test_a_page_may_be_dressed_and_lets_only_its_own_script_run(store, other, full, check):
+    drawn = Drawn(b"\x00\xff", b"\x89PNG")
+    looks = Looks(script="document.title = 'x';", style="p { color: red }", drawn=lambda _: drawn)
+    file = exported(store, [full], "html", looks=looks)
+    page = Page(file.decode())
+    (policy,) = [a["content"] for _, a in page.tags if a.get("http-equiv")]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["script-src"] == "'sha256-" + b64(looks.script) + "'"
+    assert rules["style-src"] == "'sha256-" + b64(looks.style) + "'"
+    assert rules["default-src"] == "'none'" and rules["media-src"] == "data:"
+    assert "unsafe" not in policy and "http" not in policy and "*" not in policy
+    figures = [a for tag, a in page.tags if tag == "figure" and "data-wave" in a]
+    assert {a["data-wave"] for a in figures} == {"data:application/octet-stream;base64,AP8="}
+    assert ("img", "data:image/png;base64,iVBORw==") in [(t, a.get("src")) for t, a in page.tags]
+    (copy,) = transfer.take(other, file, check).conversations
+    assert without_ids(other.whole(copy.id)) == without_ids(store.whole(full))
+
+
+def b64(text):
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def test_a_page_with_two_documents_is_refused(store, other, full, check):
+    page = exported(store, [full], "html")
+    script = re.search(rb"<script type=.*?</script>", page, re.S)[0]
+    with pytest.raises(BadBundle, match="no conversations"):
+        transfer.take(other, page.replace(b"</body>", script + b"</body>"), check)
 
 
 def test_a_page_that_a_browser_has_saved_is_taken(store, other, full, check):
