@@ -1,18 +1,14 @@
 """Sound in and out: any file or bytes to a `Clip`, a `Clip` to a file, and a part of one.
 
 Nobody else decodes or resamples. The ffmpeg program carried by the imageio-ffmpeg wheel does both,
-in a process of its own, so that a broken file cannot take the app with it; what it writes is what
-`ffmpeg -f s16le -ac 1 -ar 16000` writes. It is handed an open file and never a name: with no other
-protocol allowed, no name becomes an option or an address, and no playlist opens a second file.
-pydub cuts and writes.
+in a process of its own (decoder.py), so that a broken file cannot take the app with it; what it
+writes is what `ffmpeg -f s16le -ac 1 -ar 16000` writes. pydub cuts and writes.
 """
 
 import os
 import re
-import shutil
 import stat
 import struct
-import subprocess
 import tempfile
 import warnings
 import wave
@@ -24,16 +20,16 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
-from model.errors import Empty, Mislabelled, Silent, TooLarge, Truncated, Unplayable, Unreadable
+from model.decoder import Log, ffmpeg, started
+from model.errors import Empty, Mislabelled, Silent, TooLarge, Truncated, Unreadable
 from model.messages import Clip
 from model.spec import SAMPLE_RATE
 
-CHUNK = 1 << 19  # bytes read at once: 16 s of 16-bit sound
 SHORTEST = 0.1  # seconds
 SILENCE = 3  # largest 16-bit sample of a muted recording: -81 dBFS
 SLACK = 0.25, 0.01  # seconds and share by which headers of whole files are wrong (wma: 0.05 s)
-PATIENCE = 900  # seconds of processor time for one file; three hours of mp3 take about 12
 FORMATS = ("wav", "flac", "mp3", "ogg")  # that can be written
+LONGEST_NAME = 120  # characters of a file's name in a sentence
 HEADERLESS = {".g722": "g722", ".gsm": "gsm"}  # telephone sound, known by its name alone
 
 
@@ -129,22 +125,6 @@ def export(clip: Clip, target: str | os.PathLike | BinaryIO, format: str = "wav"
         segment.export(target, format=format)
 
 
-def ffmpeg() -> str:
-    """Path of the ffmpeg program."""
-    import imageio_ffmpeg
-
-    try:
-        program = shutil.which(imageio_ffmpeg.get_ffmpeg_exe())  # None where it cannot be run
-    except RuntimeError:
-        program = None
-    if program is None:
-        raise Unplayable(
-            "There is no ffmpeg program to decode sound with. "
-            "Install it with: pip install --force-reinstall imageio-ffmpeg"
-        )
-    return program
-
-
 # Reading ------------------------------------------------------------------------------------------
 
 
@@ -190,10 +170,10 @@ def _decode_file(file: IO[bytes], name: str, wanted: _Wanted) -> Clip:
     file.seek(0)
     cut_short = _wav_ends_early(file, size)
     file.seek(0)
-    chunks, log = _run(file, name, wanted)
+    chunks, log = _run(file, name, size, wanted)
     if not log.is_known and (kind := HEADERLESS.get(Path(name).suffix.lower())):
         file.seek(0)
-        chunks, log = _run(file, name, wanted, kind)
+        chunks, log = _run(file, name, size, wanted, kind)
     n_samples = sum(map(len, chunks))
     if seconds is None or n_samples < int(seconds * SAMPLE_RATE):
         _refuse_damage(name, n_samples / SAMPLE_RATE, seconds, cut_short, log)
@@ -204,64 +184,28 @@ def _decode_file(file: IO[bytes], name: str, wanted: _Wanted) -> Clip:
     return Clip.of_chunks(chunks)
 
 
-@dataclass(frozen=True)
-class _Log:
-    """What the program said of a file."""
-
-    text: str
-    status: int  # 0 when it met no error it could not step over
-
-    @property
-    def has_audio(self) -> bool:
-        return bool(re.search(r"^ {2,4}Stream #0:\d+.*: Audio: ", self.text, re.M))
-
-    @property
-    def is_known(self) -> bool:
-        return "\nInput #0, " in "\n" + self.text
-
-    @property
-    def stated(self) -> float | None:
-        """Seconds promised by the header; None where that is a guess, or may mean the picture."""
-        moving = re.search(r"^ {2,4}Stream #0:\d+.*: Video: (?!.*attached pic)", self.text, re.M)
-        length = re.search(r"^  Duration: (\d+):(\d\d):(\d\d\.\d+)", self.text, re.M)
-        if moving or not length or "Estimating duration from bitrate" in self.text:
-            return None
-        return int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3])
-
-
-def _run(file, name, wanted: _Wanted, kind=None) -> tuple[list[np.ndarray], _Log]:
-    """Chunks (n,) int16 of mono sound at 16 kHz, as the program writes them, and its log. `kind` is
-    the format where the content does not tell."""
-    seconds, limits = wanted.seconds, wanted.limits
-    command = [ffmpeg(), "-hide_banner", "-nostdin", "-nostats", "-timelimit", str(PATIENCE)]
-    command += [] if kind is None else ["-f", kind]
-    command += ["-protocol_whitelist", "fd,pipe", "-i", "fd:", "-vn", "-sn", "-dn"]
-    command += [] if seconds is None else ["-t", f"{seconds:.6f}"]
-    command += ["-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE), "pipe:1"]
-    no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would flash a console
+def _run(file, name, size, wanted: _Wanted, kind=None) -> tuple[list[np.ndarray], Log]:
+    """Chunks (n,) int16 of mono sound at 16 kHz, as the program writes them, and its log."""
+    limits = wanted.limits
     chunks, room = [], int(limits.seconds * SAMPLE_RATE)
-    with (
-        tempfile.TemporaryFile() as log,  # a pipe could fill and stop the program
-        subprocess.Popen(
-            command, stdin=file, stdout=subprocess.PIPE, stderr=log, creationflags=no_window
-        ) as program,
-    ):
-        try:
-            while pcm := program.stdout.read(CHUNK):
-                chunks.append(np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2"))
-                room -= len(chunks[-1])
-                wanted.progress(limits.seconds - room / SAMPLE_RATE)
-                if room < 0:
-                    raise TooLarge(
-                        f"{name} is longer than {limits.seconds / 60:.3g} minutes, the limit. "
-                        "Cut it into parts."
-                    )
-            status = program.wait()
-        except BaseException:
-            program.kill()
-            raise
-        log.seek(0)
-        return chunks, _Log(log.read(1 << 18).decode(errors="replace"), status)
+    with started(file, size, seconds=wanted.seconds, kind=kind) as program:
+        for chunk in program.chunks():
+            chunks.append(chunk)
+            room -= len(chunk)
+            wanted.progress(limits.seconds - room / SAMPLE_RATE)
+            is_stated = len(chunks) == 1 and _states_more(program.log(), wanted)
+            if room < 0 or is_stated:
+                raise TooLarge(
+                    f"{name} is longer than {limits.seconds / 60:.3g} minutes, the limit. "
+                    "Cut it into parts."
+                )
+        return chunks, program.log()
+
+
+def _states_more(log: Log, wanted: _Wanted) -> bool:
+    """Whether a header promises more than is taken: no need to read up to there, true or not."""
+    most = wanted.limits.seconds * (1 + SLACK[1]) + SLACK[0]
+    return wanted.seconds is None and log.stated is not None and log.stated > most
 
 
 # Refusing -----------------------------------------------------------------------------------------
@@ -307,8 +251,13 @@ def _as_text(head: bytes) -> str | None:
     return None
 
 
-def _refuse_damage(name, seconds, asked, cut_short, log: _Log) -> None:
+def _refuse_damage(name, seconds, asked, cut_short, log: Log) -> None:
     """`seconds` came out; `asked` is None for all of the file."""
+    if log.is_overdue:
+        raise TooLarge(
+            f"{name} takes longer to read than any recording of its size. "
+            "Convert it to wav or mp3, and give that."
+        )
     if cut_short or "moov atom not found" in log.text or ": partial file" in log.text:
         raise Truncated(
             f"{name} ends before the length in its header: it was cut off while being copied or "
@@ -352,6 +301,7 @@ def _wav_ends_early(file: IO[bytes], size: int) -> bool:
 
 def _printable(name: str | bytes) -> str:
     text = os.fsencode(name).decode(errors="replace")
+    text = text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
