@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from sessions import search
-from sessions.errors import NEWER, StoreTrouble, as_sentences
+from sessions.errors import DAMAGED, NEWER, StoreTrouble, as_sentences
 from sessions.migrations import migration
 
 BUSY_SECONDS = 15  # how long an operation waits for another process's write
@@ -21,8 +21,12 @@ BUSY_SECONDS = 15  # how long an operation waits for another process's write
 class File:
     """One database. Every trouble with it is told as a sentence."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, *, thoroughly: bool = False):
+        """Raises StoreTrouble where it is damaged: `thoroughly` compares its indexes, too."""
         self.path = path
+        with self.reading() as db:
+            if not is_sound(db.conn, thoroughly=thoroughly):
+                raise StoreTrouble(DAMAGED)
         with self._migrating() as db:
             migration.apply(db)
         # Used for nothing, but while it is open no other is the last one to close, which would
@@ -60,7 +64,7 @@ class File:
             db.execute("pragma foreign_keys = off")
             db.execute("begin immediate")
             with _all_or_nothing(db):
-                _refuse_newer(db)
+                refuse_newer(db)
                 yield db
 
 
@@ -72,7 +76,15 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _refuse_newer(db: Database) -> None:
+def is_sound(connection: sqlite3.Connection, *, thoroughly: bool = False) -> bool:
+    """Whether SQLite finds nothing wrong: 0.3 s for 200,000 turns, `thoroughly` 0.6 s. Raises what
+    SQLite raises where it cannot even look."""
+    check = "integrity_check" if thoroughly else "quick_check"
+    return connection.execute(f"pragma {check}(1)").fetchone() == ("ok",)
+
+
+def refuse_newer(db: Database) -> None:
+    """Raises StoreTrouble where a newer Earshot has changed the schema."""
     known = {one.name for one in migration._migrations}
     if not {one.name for one in migration.applied(db)} <= known:
         raise StoreTrouble(NEWER)

@@ -38,8 +38,8 @@ FAULTY = (
     "The disk refused to store this: it may be full, at a limit or damaged. Check it, try again."
 )
 DAMAGED = (
-    "The file of conversations is damaged (earshot.db): put a copy from a backup in its place, "
-    "or start with another folder by --data."
+    "The file of conversations is damaged (earshot.db). End Earshot and run: python launch.py "
+    "restore. It puts the newest backup in its place, and keeps the damaged file."
 )
 NEWER = (
     "These conversations were stored by a newer Earshot: update this one, or use another --data."

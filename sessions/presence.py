@@ -5,6 +5,7 @@ the folder. SQLite's own file lock is the same on Linux, macOS and Windows.
 """
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,13 +21,16 @@ class Presence:
     def announce(self) -> str:
         """Take the lock, once, and return the name to sign with. The caller sees to it that two
         threads do not ask at the same time."""
-        if self._held is None:
+        while self._held is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            held = sqlite3.connect(
-                self._folder / self.name, isolation_level=None, check_same_thread=False
-            )
+            path = self._folder / self.name
+            held = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             held.execute("begin exclusive")
-            self._held = held
+            if path.exists():
+                self._held = held
+            else:  # somebody looked before it was locked, and took it for a dead one's
+                held.close()
+                self.name = uuid4().hex
         return self.name
 
     def is_alive(self, name: str) -> bool:
@@ -37,12 +41,29 @@ class Presence:
         probe = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
             probe.execute("begin exclusive")
+            with suppress(PermissionError):  # Windows removes no open file …
+                path.unlink(missing_ok=True)  # while it is locked: nobody can be taking it
         except sqlite3.OperationalError:
             return True
         finally:
             probe.close()
-        path.unlink(missing_ok=True)
+        with suppress(PermissionError):  # … and none that its owner has opened meanwhile
+            path.unlink(missing_ok=True)
         return False
+
+    def others(self) -> bool:
+        """Whether other processes are alive here."""
+        return any([self.is_alive(name) for name in self._names()])
+
+    def bury(self) -> bool:
+        """Whether a process that signed here is gone and never said so: it was killed, or the
+        power failed."""
+        return not all([self.is_alive(name) for name in self._names()])
+
+    def _names(self) -> list[str]:
+        """Of the others. To ask whether one is alive removes the mark of one that is not."""
+        paths = self._folder.glob("[0-9a-f]*")
+        return [path.name for path in paths if len(path.name) == 32 and path.name != self.name]
 
     def close(self) -> None:
         if self._held is not None:

@@ -55,11 +55,14 @@ class Store:
         self.folder = Path(folder) if folder else default_folder()
         with as_sentences():
             self.clips = Clips(self.folder / "clips")
-        self._file = File(self.folder / "earshot.db")
-        self.shares = Shares(self._file, self.folder / "links.key")
         self._presence = Presence(self.folder / "writers")
+        with as_sentences():
+            was_killed = self._presence.bury()
+        self._file = File(self.folder / "earshot.db", thoroughly=was_killed)
+        self.shares = Shares(self._file, self.folder / "links.key")
         self._announcing = threading.Lock()
         self._owed: dict[int, tuple[str, str, str]] = {}  # last words the disk did not take
+        self._signature()  # whoever would put a backup in our place sees that we are here
         with self._writing() as db:
             now = time.time()
             self._settle(db)
