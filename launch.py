@@ -13,9 +13,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see placeme
 from model.errors import EarshotError, Empty  # noqa: E402
 from model.messages import Message, Sampling  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
+from sessions.errors import StoreError  # noqa: E402
 
 STAGES = ("warmstart", "pretrain", "sft", "joint", "adapt")  # model/training/stages.py
-COMMANDS = ("ui", "ask", "talk", "listen", "doctor", "download", "info", "evaluate", "train")
+COMMANDS = (
+    *("ui", "ask", "talk", "listen", "doctor", "download", "info", "evaluate", "train"),
+    *("backup", "restore"),
+)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -118,6 +122,14 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     evaluate.add_argument("--items", type=Path, metavar="FILE", help="where each answer is written")
     evaluate.add_argument("--report", type=Path, metavar="HTML", help="also write a page with it")
+    keep = commands.add_parser("backup", parents=[where], help="keep a copy of what is remembered")
+    keep.add_argument(
+        "--to", type=Path, metavar="FILE.zip", help="all of it in one file, for another disk"
+    )
+    back = commands.add_parser("restore", parents=[where], help="put a backup back")
+    back.add_argument(
+        "backup", nargs="?", default="", metavar="DATE|FILE", help="default: the newest"
+    )
     train = commands.add_parser("train", help="teach a model, or adapt it to your recordings")
     _train_words(train)
     words = cli.parse_args(argv)
@@ -172,7 +184,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # its chatter about optional kernels
     try:
         return RUN[words.command](words) or 0
-    except EarshotError as error:
+    except (EarshotError, StoreError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -375,6 +387,33 @@ def _items(words: argparse.Namespace) -> list:
     return [replace(item, task=benchmark.name) for item in items]
 
 
+def run_backup(words: argparse.Namespace) -> None:
+    from sessions import backup, parcel
+
+    folder = _data(words)
+    if backup.is_empty(folder):
+        raise EarshotError(f"There is nothing to keep in {folder} yet.")
+    if words.to:
+        parcel.write(folder, words.to)
+        print(f"All of it is in {words.to}. It comes back with: restore {words.to}")
+    else:
+        made = backup.make(folder)
+        backup.prune(folder)
+        print(f"A copy is in {made.path}. It comes back with: restore {made.day}")
+
+
+def run_restore(words: argparse.Namespace) -> None:
+    from sessions.restore import find, restore
+
+    folder = _data(words)
+    done = restore(folder, find(folder, words.backup))
+    print(f"{done.source} is in place; conversations in it: {done.conversations}.")
+    if done.aside:
+        print(f"What was there until now comes back with: restore {done.aside}")
+    if done.lost:
+        print(f"The sound of these recordings is gone: {', '.join(done.lost)}")
+
+
 def run_train(words: argparse.Namespace) -> None:
     from model import weights
     from model.training import train
@@ -465,6 +504,8 @@ RUN = {
     "download": run_download,
     "evaluate": run_evaluate,
     "train": run_train,
+    "backup": run_backup,
+    "restore": run_restore,
 }
 
 if __name__ == "__main__":

@@ -129,3 +129,36 @@ def test_info_tells_of_the_packaged_model(capsys):
     assert launch.main(["info"]) == 0
     told = capsys.readouterr().out
     assert "Earshot-mini" in told and "4 bits" in told and "Licence" in told
+
+
+def test_backup_and_restore_from_the_command_line(capsys, tmp_path):
+    from sessions.store import Store
+
+    data = tmp_path / "data"
+    where = ["--data", str(data)]
+    assert launch.main(["backup", *where]) == 1
+    assert "nothing to keep" in capsys.readouterr().err
+    with Store(data) as store:
+        id = store.start().id
+        store.ask(id, ("before",))
+        assert launch.main(["backup", *where]) == 0
+        assert launch.main(["backup", *where, "--to", str(tmp_path / "all.zip")]) == 0
+        assert "comes back with: restore 20" in capsys.readouterr().out
+        store.ask(id, ("after",))
+        assert launch.main(["restore", *where]) == 1
+        assert "is running" in capsys.readouterr().err
+    for word in ([], [str(tmp_path / "all.zip")]):
+        assert launch.main(["restore", *where, *word]) == 0
+        told = capsys.readouterr().out
+        assert "conversations in it: 1." in told
+        with Store(data) as store:
+            assert [turn.text for turn in store.turns(id)] == ["before"]
+    assert launch.main(["restore", *where, told.split()[-1]]) == 0
+    assert launch.main(["restore", *where, "2001-01-01"]) == 1
+    assert "There is no backup of 2001-01-01" in capsys.readouterr().err
+
+
+def test_a_damaged_store_is_a_sentence_and_no_traceback(capsys, tmp_path):
+    (tmp_path / "earshot.db").write_bytes(b"not a database at all " * 500)
+    assert launch.main(["--model", "parrot", "--no-browser", "--data", str(tmp_path)]) == 1
+    assert "launch.py restore" in capsys.readouterr().err
