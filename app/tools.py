@@ -24,6 +24,7 @@ def of_answer(turn: Turn, versions: Versions | None, language: Language, *, is_n
         names.append("undo")
     buttons = "".join(_tool(name, language) for name in names)
     if turn.text:
+        buttons += _tool("share", language)
         buttons += _tool("good", language, turn.good is True)
         buttons += _tool("bad", language, turn.good is False)
     return _row(_switch(versions, language) + buttons + _by(turn, language))

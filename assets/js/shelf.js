@@ -1,11 +1,13 @@
 // The list of conversations: found, opened, named, pinned, tagged, copied, exported, deleted.
 
-import { $, $$, made, save, settled } from "./dom.js";
+import { $, $$, made, settled } from "./dom.js";
+import { download } from "./download.js";
 import { focus } from "./composer.js";
 import { day, language, t } from "./i18n.js";
 import { isOpen as menuIsOpen, popup } from "./menu.js";
 import { toast, told, tried, trouble } from "./notice.js";
-import { call, file, post } from "./server.js";
+import { call, post } from "./server.js";
+import { share } from "./share.js";
 import { current, onShown, open, refresh as look } from "./view.js";
 
 const TYPING = 90; // ms of quiet before a search
@@ -119,6 +121,7 @@ function menu(button) {
       sign: "out",
       more: [form("export.html", "html"), form("export.zip", "zip"), form("export.markdown", "markdown"), form("export.json", "json")],
     },
+    { label: t("menu.share"), sign: "share", does: () => told(() => share(id)) },
     { label: t("menu.delete"), sign: "bin", danger: true, does: () => forget(id) },
   ]);
 }
@@ -160,15 +163,6 @@ function tagging(item) {
     act("label", { conversation: item.dataset.id, tags });
   };
   sheet.showModal();
-}
-
-async function download(address) {
-  const tell = toast(t("export.writing"), { stays: true });
-  await told(async () => {
-    const { blob, name } = await file(address);
-    save(blob, name);
-  });
-  tell("");
 }
 
 /** All conversations in one file, or those that the list shows for a tag or a search. */
