@@ -19,6 +19,8 @@ import * as player from "./player.js";
 import * as room from "./room.js";
 import { connect } from "./server.js";
 import * as settings from "./settings.js";
+import * as share from "./share.js";
+import * as sharing from "./sharing.js";
 import * as shelf from "./shelf.js";
 import * as spectrum from "./spectrum.js";
 import * as tasks from "./tasks.js";
@@ -45,7 +47,9 @@ export function start(element, server, look) {
   room.start();
   shelf.start();
   settings.start();
+  share.start();
   model.start();
+  sharing.start();
   welcome.start();
   bin.start();
   keys.start();
