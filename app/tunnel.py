@@ -22,9 +22,9 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from app.wish import Server
 from model.errors import EarshotError
 
 PROGRAM = "EARSHOT_FRPC"  # in the environment: an open frpc that is not in PATH
@@ -36,32 +36,10 @@ DUG = re.compile(r"start proxy success: (\S+)")
 REFUSED = re.compile(
     r"(?:login to (?:the )?server failed|start error|connect to server error): (.+)"
 )
-SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]\s/]+):(\d{1,5})")
 
 
 class NoTunnel(EarshotError):
     """There is no tunnel; the sentence says what lacks and what to do."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where tunnels end in the internet."""
-
-    host: str
-    port: int
-    authority: str = ""  # PEM of who vouches for it, where it speaks TLS
-
-    @classmethod
-    def of(cls, words: str) -> "Server":
-        """From HOST:PORT."""
-        found = SERVER.fullmatch(words)
-        if not found or not 0 < int(found[2]) < 65536:
-            raise ValueError(f"a share server is HOST:PORT, as in example.org:7000; got {words!r}")
-        return cls(found[1].strip("[]"), int(found[2]))
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
 
 
 class Tunnel:

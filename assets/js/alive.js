@@ -41,6 +41,7 @@ async function look() {
   let now;
   try {
     const answer = await fetch("earshot/alive", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    if (answer.status === 410) return location.reload(); // no longer shared: the server says so
     now = await answer.json();
   } catch {
     $("#offline").hidden = false;

@@ -15,7 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from app import tunnel
-from app.tunnel import NoTunnel, Server
+from app.tunnel import NoTunnel
+from app.wish import Server
 from tests.app import frp
 
 
@@ -194,11 +195,3 @@ def test_the_tunnel_ends_when_its_earshot_is_killed(page, frps, frpc):
         while time.monotonic() < ends:
             fetched(address)
             time.sleep(0.1)
-
-
-@pytest.mark.parametrize("words", ["here", "here:", "here:0", "here:99999", "a b:1", "http://h:1"])
-def test_a_server_is_a_host_and_a_port(words):
-    with pytest.raises(ValueError, match="HOST:PORT"):
-        Server.of(words)
-    assert Server.of("[::1]:7000") == Server("::1", 7000)
-    assert str(Server.of("[::1]:7000")) == "[::1]:7000"

@@ -1,0 +1,97 @@
+"""What the page and the terminal tell of sharing, and what the owner may ask for. No layout."""
+
+from dataclasses import asdict
+
+from app import qr
+from app.events import Command
+from app.i18n import Language
+from app.policy import Policy
+from app.sharing import NotShared, Shared, Sharing
+from app.wish import LAN, LINK, Wish
+
+GRADIOS = "gradio.live"
+HOURS = (1, 2, 4, 8, 24)  # that the page offers
+
+
+def rules(policy: Policy, language: Language) -> list[str]:
+    """What visitors may do, in plain words."""
+    say = language.say
+    minutes = {"clip": f"{policy.minutes_a_clip:g}", "all": f"{policy.minutes_of_sound:g}"}
+    if policy.upload and policy.microphone:
+        sound = say("sharing.may.both", **minutes)
+    elif policy.upload:
+        sound = say("sharing.may.upload", **minutes)
+    elif policy.microphone:
+        sound = say("sharing.may.record", **minutes)
+    else:
+        sound = say("sharing.may.neither")
+    told = [
+        say("sharing.may.own"),
+        sound,
+        say("sharing.may.ask", n=f"{policy.messages_an_hour:g}"),
+        say("sharing.may.first") if policy.owner_first else "",
+        say("sharing.may.model") if policy.model else "",
+        say("sharing.may.machine"),
+        say("sharing.may.kept", n=f"{policy.keep_days:g}"),
+    ]
+    return [sentence for sentence in told if sentence]
+
+
+def as_text(shared: Shared, policy: Policy, language: Language) -> str:
+    """For the terminal: the address and its picture, the password, and what visitors may do."""
+    say = language.say
+    told = [
+        f"{say('sharing.address')}: {shared.address}",
+        f"{say('sharing.password')}: {shared.password}",
+        qr.for_terminal(shared.address).rstrip("\n"),
+        *(f"- {rule}" for rule in rules(policy, language)),
+        f"{say('sharing.trust')} {shared.fingerprint}" if shared.fingerprint else "",
+        "" if shared.address.startswith("https:") else say("sharing.plain"),
+    ]
+    return "\n".join(line for line in told if line)
+
+
+def inviting(sharing: Sharing, policy: Policy) -> list[Command]:
+    """For the owner alone."""
+
+    def sharing_now(asked: dict, language: Language) -> dict:
+        """Whether and how it is shared, and who is on."""
+        shared = asdict(sharing.shared) if sharing.shared else {}
+        shared.pop("password", None)  # shown on demand
+        return {
+            "state": sharing.state,
+            "trouble": language.heard(sharing.trouble),
+            "shared": shared or None,
+            "on": sharing.n_on,
+        }
+
+    def invitation(asked: dict, language: Language) -> dict:
+        """What the sheet shows besides."""
+        shared = sharing.shared
+        return {
+            "rules": rules(policy, language),
+            "hours": HOURS,
+            "through": sharing.wish.server or GRADIOS,
+            "qr": qr.for_page(shared.address) if shared else "",
+        }
+
+    def shared_password(asked: dict, language: Language) -> dict:
+        return {"password": sharing.shared.password if sharing.shared else ""}
+
+    def begin_sharing(asked: dict, language: Language) -> dict:
+        """Begins; with the server and the password that the command line gave, if any."""
+        if (how := str(asked["how"])) not in (LAN, LINK):
+            raise NotShared("Earshot cannot be shared like this.")
+        hours, wish = float(asked.get("hours") or 0), sharing.wish
+        https = bool(asked.get("https")) if how == LAN else wish.https
+        seconds = hours * 3600 or None
+        sharing.begin_soon(
+            Wish(how=how, server=wish.server, seconds=seconds, password=wish.password, https=https)
+        )
+        return {}
+
+    def end_sharing(asked: dict, language: Language) -> dict:
+        sharing.end()
+        return {}
+
+    return [sharing_now, invitation, shared_password, begin_sharing, end_sharing]
