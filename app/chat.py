@@ -91,9 +91,11 @@ def take_in(
     name: str,
     recall: Recall | None = None,
     progress: Callable[[float], object] = lambda seconds: None,
+    limits: audio.Limits | None = None,
 ) -> ClipRef:
     """Store any recording, as the model will hear it. `progress` is told the seconds read."""
-    return keep(store, audio.decode(source, name=name, progress=progress), name, recall)
+    clip = audio.decode(source, name=name, progress=progress, limits=limits)
+    return keep(store, clip, name, recall)
 
 
 def keep(store: Store, clip: Clip, name: str, recall: Recall | None = None) -> ClipRef:

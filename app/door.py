@@ -1,18 +1,28 @@
-"""The door: every request is somebody's, or goes no further. An ASGI middleware, and what a port
-says of who may come by it."""
+"""The door: every request is somebody's, or goes no further than the login page. An ASGI
+middleware, and what a port says of who may come by it."""
 
 import ipaddress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import i18n, visitors
+from app import login, visitors
+from app.guests import Guests
+from app.narrow import told
 from app.owner import HOME, is_owner
+from app.password import Password, Patience, salt
+from app.policy import Policy
 from app.visitors import OWNER, Visitor
 
 ENTRANCE = "entrance"  # of an ASGI scope
+OPEN = ("/s/", "/earshot/assets/")  # to strangers: what was shared, and what it looks like
+OPEN_EXACTLY = ("/healthz", "/favicon.ico", "/robots.txt")
+SAME = ("same-origin", "none")
+FOREIGN = "Another page asked for this in your name, so it was not done."
+NOT_SHARED = "This Earshot is not shared at the moment."
+STRANGER = "Your visit is over: load the page anew and give the password."
 
 
 @dataclass(frozen=True)
@@ -38,21 +48,37 @@ class Entered:
 class Gate:
     """Whether guests may come, and by which password. Changed while requests are being answered."""
 
-    def __init__(self):
-        self.password = ""
+    def __init__(self, guests: Guests | None = None, policy: Policy | None = None):
+        """Without `guests` nobody can come in."""
+        self.policy = policy or Policy()
+        self.guests = guests
+        self.password: Password | None = None
+        self.patience = Patience()
         self.was_shared = False
 
     @property
     def is_open(self) -> bool:
-        return bool(self.password)
+        return self.password is not None
 
     def share(self, password: str) -> None:
-        self.password, self.was_shared = password, True
+        """Guests may come by this password. Those who came by it before may come again; those who
+        came by another are asked for it, and find what they left."""
+        assert password.strip(), "a password of nothing lets everybody in"
+        known = salt(self.guests.folder if self.guests else None)
+        self.password, self.was_shared = Password(password, known), True
 
     def end(self) -> None:
         """Nobody but the owner from now on: unlike before the first sharing, when whoever reached
         the loopback port was let in."""
-        self.password = ""
+        self.password = None
+
+    def find(self, token: str) -> Visitor | None:
+        """The guest whose browser shows this."""
+        password = self.password
+        if password is None or self.guests is None or not token:
+            return None
+        guest = self.guests.find(token, password.mark)
+        return Visitor(guest.id, guest.name) if guest else None
 
 
 class Door:
@@ -64,16 +90,19 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
-        if scope["type"] != "http":
-            return None
+        if scope["type"] != "http":  # the page has no websockets
+            return await send({"type": "websocket.close"})
         request = Request(scope)
-        entrance = scope.get(ENTRANCE, self._entrance)
+        entrance: Entrance = scope.get(ENTRANCE, self._entrance)
         if entrance.hosts and named(request) not in entrance.hosts:
-            return await JSONResponse({"sentence": "Invalid host"}, 400)(scope, receive, send)
+            return await told(scope, receive, send, NOT_SHARED, 400)
+        if is_foreign(request):
+            return await told(scope, receive, send, FOREIGN, 403)
         visitor = self._visitor(request, entrance)
-        if visitor is None:
-            sentence = i18n.of(request).heard("Earshot is not shared at the moment.")
-            return await JSONResponse({"sentence": sentence}, 403)(scope, receive, send)
+        if visitor is None or scope["path"] == login.ADDRESS:
+            return await self._stranger(request, entrance, receive, send)
+        if visitor.is_guest and scope["path"] == "/":
+            send = login.renewing(send, request, self._gate, entrance.is_https)
         await self._app(scope | {visitors.KEY: visitor}, receive, send)
 
     def _visitor(self, request: Request, entrance: Entrance) -> Visitor | None:
@@ -81,7 +110,39 @@ class Door:
             return OWNER
         if not self._gate.was_shared and entrance.may_be_owner and is_loopback(request):
             return Visitor()  # by a proxy of the owner's own
-        return None
+        return self._gate.find(request.cookies.get(login.COOKIE, ""))
+
+    async def _stranger(
+        self, request: Request, entrance: Entrance, receive: Receive, send: Send
+    ) -> None:
+        scope, path = request.scope, request.url.path
+        if not self._gate.is_open:
+            return await told(scope, receive, send, NOT_SHARED, 403)
+        if path == login.ADDRESS and request.method == "POST":
+            given = Request(scope, receive)
+            response = await login.entered(given, self._gate, entrance.is_https)
+        elif path.startswith(OPEN) or path in OPEN_EXACTLY:
+            return await self._app(scope, receive, send)
+        elif request.method == "GET" and path in ("/", login.ADDRESS):
+            response = login.page(request)
+        else:
+            return await told(scope, receive, send, STRANGER, 401)
+        await response(scope, receive, send)
+
+
+def is_foreign(request: Request) -> bool:
+    """Whether a page of another site asks. It may lead here, and do nothing more. Browsers say so
+    themselves; the oldest and those on plain http only who asks for a change."""
+    headers = request.headers
+    site = headers.get("sec-fetch-site", "")
+    if request.method in ("GET", "HEAD"):
+        leads = headers.get("sec-fetch-mode") == "navigate"
+        leads = leads and headers.get("sec-fetch-dest") == "document"
+        return bool(site) and site not in SAME and not leads
+    if site:
+        return site not in SAME
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
 
 
 def named(request: Request) -> str:

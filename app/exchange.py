@@ -18,6 +18,7 @@ from app import chat, i18n, webpage
 from app.i18n import Language
 from app.places import Places
 from app.web import from_the_page, receive, refusal
+from model.audio import Limits
 from model.errors import EarshotError
 from sessions import archive, transfer
 from sessions.errors import StoreError, as_sentences
@@ -77,13 +78,15 @@ def routes(places: Places, largest: int = LARGEST) -> list[Route]:
         if not from_the_page(request):
             return refusal(request, "Recordings are taken from the page only.", 403)
         name = request.query_params.get("name", "")
-        store = (await places.at(request)).store
+        place = await places.at(request)
         try:
+            place.allowance.attach(is_recorded=False)
+            most = place.allowance.limits(Limits(size=largest)).size
             with as_sentences(), tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "import")
                 with path.open("wb") as file:
-                    await receive(request, file, name, largest)
-                taken = await run_in_threadpool(transfer.take, store, path, chat.check)
+                    await receive(request, file, name, most)
+                taken = await run_in_threadpool(transfer.take, place.store, path, chat.check)
         except (EarshotError, StoreError) as error:
             return refusal(request, str(error))
         ids = [one.id for one in taken.conversations]

@@ -4,16 +4,19 @@ A guest's store is a folder of its own, opened when it is first asked for and cl
 been for a while. No query can reach from one place into another.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
 from app import visitors
+from app.chat import Refused
 from app.fair import Fair
+from app.guests import Guests
+from app.policy import UNLIMITED, Allowance, GuestStore, Policy
 from app.talks import Talks
 from app.visitors import Visitor
 from model.engine import Engine
@@ -22,6 +25,11 @@ from sessions.store import Store
 GUESTS = "guests"  # within the owner's folder: a folder for each
 RECALLED = 120  # seconds of sound that a guest's place keeps as samples
 IDLE = 15 * 60  # seconds until a place nobody asks for is closed
+EVERY = 60  # seconds between two looks for those, and for guests who stayed away too long
+WAITING = 4  # questions of one guest
+OVER = "Your visit is over: load the page anew and give the password."
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -29,8 +37,9 @@ T = TypeVar("T")
 class Place:
     """One visitor's. What else is made for it goes with it: see `once`."""
 
-    def __init__(self, id: str, store: Store, talks: Talks):
+    def __init__(self, id: str, store: Store, talks: Talks, allowance: Allowance | None = None):
         self.id, self.store, self.talks = id, store, talks
+        self.allowance = allowance or Allowance(UNLIMITED)
         self.recall = talks.recall
         self.used = time.monotonic()
         self._made: dict[Callable, object] = {}
@@ -55,16 +64,17 @@ class Place:
 class Places:
     """All of them, before one engine. The owner's store is closed by whoever opened it."""
 
-    def __init__(self, engine: Engine, store: Store, *, owner_first: bool = False):
+    def __init__(self, engine: Engine, store: Store, policy: Policy | None = None):
         self._engine = engine
-        self._line = Fair("" if owner_first else None)
+        self.policy = policy or Policy()
+        self.guests = Guests(store.folder / GUESTS)
+        self._line = Fair("" if self.policy.owner_first else None)
         self._guests: dict[str, Place] = {}
+        self._allowances: dict[str, Allowance] = {}  # stay when a place is closed
         self._lock = threading.Lock()
         self.owner = Place("", store, Talks(engine, store, line=self._line))
-
-    @property
-    def folder(self) -> Path:
-        return self.owner.store.folder / GUESTS
+        self._closing = threading.Event()
+        threading.Thread(target=self._tidying, daemon=True).start()
 
     async def at(self, request) -> Place:
         """The place of who asks."""
@@ -75,6 +85,8 @@ class Places:
         if not visitor.is_guest:
             return self.owner
         with self._lock:
+            if not self.guests.knows(visitor.id):  # they were sent away a moment ago
+                raise Refused(OVER)
             place = self._guests.get(visitor.id)
             if place is None:
                 place = self._guests[visitor.id] = self._opened(visitor.id)
@@ -91,20 +103,51 @@ class Places:
         for place in idle:
             place.close()
 
-    def leave(self, id: str) -> None:
-        """Close a guest's place at once; its answers end."""
+    def forget(self, id: str) -> None:
+        """Send a guest away: their answers end, and everything they left is deleted."""
+        self.guests.expel(id)
+        self._leave(id)
+        self._allowances.pop(id, None)
+        self.guests.delete(id)
+
+    def tidy(self) -> None:
+        """Close what nobody uses, and forget guests who were not here for too long."""
+        self.close_idle()
+        for id in self.guests.stale(self.policy.keep_days):
+            self.forget(id)
+
+    def close(self) -> None:
+        self._closing.set()
+        for id in list(self._guests):
+            self._leave(id)
+        self.owner.talks.close()
+        self._line.close()
+
+    def _leave(self, id: str) -> None:
         with self._lock:
             place = self._guests.pop(id, None)
         if place is not None:
             place.close()
 
-    def close(self) -> None:
-        for id in list(self._guests):
-            self.leave(id)
-        self.owner.talks.close()
-        self._line.close()
+    def _tidying(self) -> None:
+        while True:
+            try:
+                self.tidy()
+            except Exception:
+                log.exception("What guests left could not be tidied")
+            if self._closing.wait(EVERY):
+                return
 
     def _opened(self, id: str) -> Place:
-        store = Store(self.folder / id)
-        talks = Talks(self._engine, store, who=id, line=self._line, recalled=RECALLED)
-        return Place(id, store, talks)
+        allowance = self._allowances.setdefault(id, Allowance(self.policy))
+        store = GuestStore(self.guests.folder / id, allowance)
+        talks = Talks(
+            self._engine,
+            store,
+            WAITING,
+            who=id,
+            line=self._line,
+            recalled=RECALLED,
+            may_ask=allowance.ask,
+        )
+        return Place(id, store, talks, allowance)

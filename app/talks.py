@@ -39,7 +39,7 @@ class Talk:
 
 class Talks:
     """All answers given from one store, one at a time, and in turn with those of other stores that
-    wait in the same line. `who` they are there."""
+    wait in the same line. `who` they are there. `may_ask` refuses an answer before it begins."""
 
     def __init__(
         self,
@@ -50,11 +50,12 @@ class Talks:
         who: str = "",
         line: Fair | None = None,
         recalled: float = chat.REMEMBERED_SECONDS,
+        may_ask: Callable[[], object] = lambda: None,
     ):
         self._engine = engine
         self._store = store
         self._waiting = waiting
-        self._who = who
+        self._who, self._may_ask = who, may_ask
         self._line = line or Fair()
         self._is_alone = line is None
         self.recall = chat.Recall(store, recalled)
@@ -103,6 +104,7 @@ class Talks:
                 raise chat.Refused(
                     f"{self._waiting} questions are waiting already: send this one in a minute."
                 )
+            self._may_ask()
             talk = self._live[conversation] = Talk(begun())
             self._line.add(self._who, talk, lambda: self._run(talk), lambda: self._end(talk))
         return talk

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import assets, chat, i18n, theme
 from app.door import Door, Entrance, Gate
+from app.narrow import Narrow
 from app.owner import HOME
 from app.places import Place, Places
 from model.audio import Limits
@@ -45,8 +47,16 @@ POLICY = "; ".join(  # Gradio evaluates its templates, hence the two unsafe ones
 )
 
 
+HEADERS = {
+    "content-security-policy": POLICY,
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
 class AtHome:
-    """The browser is told to load nothing from elsewhere, and to tell nobody where it was."""
+    """The browser is told to load nothing from elsewhere, and to tell nobody where it was; a page
+    that is stricter says so itself."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -54,12 +64,9 @@ class AtHome:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    (b"content-security-policy", POLICY.encode()),
-                    (b"referrer-policy", b"no-referrer"),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -108,6 +115,7 @@ def middleware(gate: Gate, host: str = "127.0.0.1") -> list[Middleware]:
     return [
         Middleware(AtHome),
         Middleware(Door, gate=gate, entrance=entrance),
+        Middleware(Narrow),
         Middleware(Dressed),
     ]
 
@@ -132,19 +140,20 @@ def routes(
         name = request.query_params.get("name", "recording")
         id = request.query_params.get("reading", "")[:64]
         place = await places.at(request)
-        readings = place.once(Readings)
+        readings, most = place.once(Readings), place.allowance.limits(limits)
 
         def progress(seconds: float) -> None:
             readings[id] = seconds
 
         def taken(path: Path) -> ClipRef:
-            return chat.take_in(place.store, path, name, place.recall, progress)
+            return chat.take_in(place.store, path, name, place.recall, progress, most)
 
         try:
+            place.allowance.attach(request.query_params.get("from") == "microphone")
             with as_sentences(), tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "recording")
                 with path.open("wb") as file:
-                    await receive(request, file, name, limits.size)
+                    await receive(request, file, name, most.size)
                 clip = await run_in_threadpool(taken, path)
         except (EarshotError, StoreError) as error:
             return refusal(request, str(error))
