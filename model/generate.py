@@ -5,7 +5,7 @@ on in the thread of whoever is listening.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -32,10 +32,16 @@ class Sampler:
     """Logits to the next token id. Keeps the answer so far (for the repetition penalty) and its
     own random numbers."""
 
-    def __init__(self, sampling: Sampling, device: torch.device, banned: Collection[int] = ()):
+    def __init__(
+        self,
+        sampling: Sampling,
+        device: torch.device,
+        banned: Collection[int] = (),
+        begun: Sequence[int] = (),
+    ):
         self.sampling = sampling
         self.banned = torch.tensor(sorted(banned), dtype=torch.long, device=device)
-        self.answer = torch.empty(1, 0, dtype=torch.long, device=device)
+        self.answer = torch.tensor([list(begun)], dtype=torch.long, device=device)
         self.random = torch.Generator(device)
         if sampling.seed is None:
             self.random.seed()

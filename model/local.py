@@ -2,7 +2,9 @@
 
 import codecs
 import gc
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,6 +24,8 @@ from model.tasks import TASKS, Task
 from model.tokenizer import Tokenizer
 from model.turnstile import Turnstile
 from model.windows import Window, split
+
+log = logging.getLogger(__name__)
 
 _HEARTBEAT = 0.25  # seconds between two empty pieces while others are served
 _SHORTEST_ANSWER = 32  # positions that must be left for an answer
@@ -93,10 +97,8 @@ class LocalEngine:
             while not gate.wait(_HEARTBEAT):
                 yield Piece("")
             try:
-                yield from self._answer(prompt, sampling)
+                yield from self._answer_twice(prompt, sampling)
             except torch.OutOfMemoryError:
-                self.memories.clear()
-                self.sounds.clear()
                 raise NoRoom(
                     "The memory of the GPU is full. What was remembered of other conversations "
                     "has been dropped: ask again, or remove a recording."
@@ -132,8 +134,7 @@ class LocalEngine:
 
     def close(self) -> None:
         """Lets go of weights and memories, and gives their memory back to the machine."""
-        self.memories.clear()
-        self.sounds.clear()
+        self._forget()
         del self.model, self.renderer  # the renderer counts with the model's encoder
         _give_back()
 
@@ -221,20 +222,41 @@ class LocalEngine:
         words = " ".join(part for part in messages[-1].parts if isinstance(part, str))
         return self.renderer.tagged(split(clips[0])[0], task, words, begun)
 
-    def _answer(self, prompt: Prompt, sampling: Sampling) -> Iterator[Piece]:
-        alpha = self.model.config.alpha(len(prompt))
-        memory = self.memories.recall(prompt.keys, alpha)
-        n_prompt, n_reused = len(prompt), len(memory.past)
+    def _answer_twice(self, prompt: Prompt, sampling: Sampling) -> Iterator[Piece]:
+        """Where memory runs out, all that is remembered is dropped, and the answer goes on where
+        it was; but once only."""
         answer: list[int] = []
         try:
-            rest = embed_rest(self.model, prompt, n_reused, self._hear)
+            yield from self._answer(prompt, sampling, answer)
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not _is_full(error):
+                raise
+            log.warning("memory ran out, and what was remembered is dropped: %s", error)
+        self._forget()  # not in the clause above: there the error still holds on to what was read
+        try:
+            yield from self._answer(prompt, sampling, answer)
+        except (RuntimeError, MemoryError) as error:
+            if _is_full(error):
+                self._forget()
+            raise
+
+    def _answer(self, prompt: Prompt, sampling: Sampling, answer: list[int]) -> Iterator[Piece]:
+        """What follows the ids (n,) of an answer that was begun, which grow with each piece."""
+        alpha = self.model.config.alpha(len(prompt))
+        begun = replace(prompt, ids=prompt.ids + answer, keys=prompt.keys + answer)
+        memory = self.memories.recall(begun.keys, alpha)
+        n_prompt, n_reused = len(prompt), len(memory.past)
+        try:
+            rest = embed_rest(self.model, begun, n_reused, self._hear)
             for logits in prefill(self.model, rest, memory.past, alpha):  # noqa: B007 the last counts
                 yield Piece("", (), n_prompt, n_reused)
             limit = min(sampling.max_tokens, self.about.context - n_prompt)
-            sampler = Sampler(sampling, logits.device, self._banned)
+            sampler = Sampler(sampling, logits.device, self._banned, answer)
             text = codecs.getincrementaldecoder("utf-8")(errors="replace")
-            ids = decode(self.model, logits, memory.past, alpha, sampler, self._stop, limit)
-            for token in ids:
+            text.decode(b"".join(map(self.tokens.bytes_of, answer)))  # was shown already
+            left = limit - len(answer)
+            for token in decode(self.model, logits, memory.past, alpha, sampler, self._stop, left):
                 answer.append(token)
                 shown = text.decode(self.tokens.bytes_of(token))
                 yield Piece(shown, (token,), n_prompt, n_reused)
@@ -242,6 +264,12 @@ class LocalEngine:
             yield Piece(text.decode(b"", final=True), (), n_prompt, n_reused, finish)
         finally:  # whatever stopped it: a memory knows exactly what it holds
             memory.slots = (prompt.keys + answer)[: len(memory.past)]
+
+    def _forget(self) -> None:
+        """All that can be computed anew."""
+        self.memories.clear()
+        self.sounds.clear()
+        _give_back()
 
     @torch.inference_mode()
     def _hear(self, window: Window) -> torch.Tensor:
@@ -256,7 +284,11 @@ class LocalEngine:
         return span
 
 
-_FULL = (torch.OutOfMemoryError, MemoryError)
+def _is_full(error: Exception) -> bool:
+    """Whether memory ran out. PyTorch says so by a kind of its own, its processor's allocator and
+    cuBLAS only in words."""
+    told = "allocate memory" in str(error) or "CUBLAS_STATUS_ALLOC_FAILED" in str(error)
+    return told or isinstance(error, (torch.OutOfMemoryError, MemoryError))
 
 
 def _loaded(folder: Path, where: Placement, progress: Callable[[int, int], None]) -> QwenAudio:
@@ -265,8 +297,8 @@ def _loaded(folder: Path, where: Placement, progress: Callable[[int, int], None]
         return checkpoint.load(folder, where, progress=progress)
     except NoWeights as error:
         refusal = NoWeights(str(error))
-    except (RuntimeError, MemoryError) as error:  # on a processor PyTorch's own is a RuntimeError
-        if not isinstance(error, _FULL) and "allocate memory" not in str(error):
+    except (RuntimeError, MemoryError) as error:
+        if not _is_full(error):
             raise
         refusal = NoRoom(
             f"Memory ran out on {where.device} while the weights were read: close other programs, "
