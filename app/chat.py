@@ -181,9 +181,10 @@ def answer(
     turn: Turn,
     recall: Recall,
     doing: Callable[[str], object] = lambda what: None,
+    broken_off: Callable[[], str] = lambda: STOPPED,
 ) -> Iterator[str]:
-    """What has been said so far, again and again, while it is stored. Close it to stop. `doing` is
-    told what happens before the first word."""
+    """What has been said so far, again and again, while it is stored. Close it to stop, which ends
+    it as `broken_off` says. `doing` is told what happens before the first word."""
     said, status, sentence = turn.text, STOPPED, ""
     try:
         doing(DECODING)
@@ -204,6 +205,9 @@ def answer(
                     stored = time.monotonic()
                 yield said
         status = DONE if status == STOPPED else status
+    except GeneratorExit:
+        status = broken_off()
+        raise
     except (EarshotError, StoreError) as error:
         status, sentence = FAILED, str(error)
     except Exception as error:
@@ -211,7 +215,7 @@ def answer(
         status, sentence = FAILED, MEMORY if is_full else OURS
         if not is_full:
             raise
-    finally:  # also when the person presses Stop
+    finally:  # also when it is closed
         store.finish(turn.id, said, status, sentence)
 
 

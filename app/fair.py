@@ -31,6 +31,7 @@ class Fair:
         self._lock = threading.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="talk")
         self._took: deque[float] = deque(maxlen=REMEMBERED)  # seconds of the latest
+        self.n_done, self.seconds = 0, 0.0  # of all
         self._since = 0.0  # when the present one began
 
     @contextmanager
@@ -78,6 +79,17 @@ class Fair:
         usual = sum(self._took) / len(self._took)
         return max(0.0, usual - (time.monotonic() - self._since)) + (ahead - 1) * usual
 
+    @property
+    def n_waiting(self) -> int:
+        """How many wait, or are being done."""
+        with self._lock:
+            return sum(map(len, self._waiting.values())) + (self._now is not None)
+
+    def rest(self, why: str) -> None:
+        """From now on what comes is refused."""
+        with self._lock:
+            self._resting = why
+
     def between(self, work: Work, why: str) -> None:
         """Begin work during which nothing else is done: what comes is refused with `why`. It is
         refused itself while there is something."""
@@ -87,7 +99,7 @@ class Fair:
             if self._resting:
                 raise Refused(self._resting)
             self._resting = why
-            self._worker.submit(self._rest, work)
+            self._worker.submit(self._rest, work, why)
 
     def close(self) -> None:
         """Waits for what is being done."""
@@ -121,14 +133,17 @@ class Fair:
             log.exception("What was next failed")
         finally:
             with self._lock:
-                self._took.append(time.monotonic() - self._since)
+                took = time.monotonic() - self._since
+                self._took.append(took)
+                self.n_done, self.seconds = self.n_done + 1, self.seconds + took
                 self._now = None
             over()
 
-    def _rest(self, work: Work) -> None:
+    def _rest(self, work: Work, why: str) -> None:
         try:
             work()
         except Exception:
             log.exception("What was to be done between two answers failed")
         finally:
-            self._resting = ""
+            with self._lock:
+                self._resting = "" if self._resting == why else self._resting

@@ -27,6 +27,7 @@ RECALLED = 120  # seconds of sound that a guest's place keeps as samples
 IDLE = 15 * 60  # seconds until a place nobody asks for is closed
 EVERY = 60  # seconds between two looks for those, and for guests who stayed away too long
 WAITING = 4  # questions of one guest
+ENDING = "Earshot is being closed: send this again when it is back. What you wrote is kept."
 OVER = "Your visit is over: load the page anew and give the password."
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,23 @@ class Places:
         self._lock = threading.Lock()
         self.owner = Place("", store, Talks(engine, store, line=self._line))
         self._closing = threading.Event()
+        self.is_ending = False  # see `wind_up`
         threading.Thread(target=self._tidying, daemon=True).start()
+
+    @property
+    def n_waiting(self) -> int:
+        """Questions that wait for their answer, or are being answered."""
+        return self._line.n_waiting
+
+    @property
+    def n_open(self) -> int:
+        """Guests whose places are open."""
+        return len(self._guests)
+
+    @property
+    def answered(self) -> tuple[int, float]:
+        """How many answers were given since the start, and in how many seconds."""
+        return self._line.n_done, self._line.seconds
 
     async def at(self, request) -> Place:
         """The place of who asks."""
@@ -115,6 +132,18 @@ class Places:
         self.close_idle()
         for id in self.guests.stale(self.policy.keep_days):
             self.forget(id)
+
+    def wind_up(self, patience: float = 0.0) -> None:
+        """From now on nothing is asked. What waits for its answer has none; what is being answered
+        has so many seconds to come to its own end. All of it is stored."""
+        self.is_ending = True
+        self._line.rest(ENDING)
+        ends = time.monotonic() + patience
+        all_talks = [place.talks for place in (*self._guests.values(), self.owner)]
+        for talks in all_talks:
+            talks.drop_waiting()
+        for talks in all_talks:
+            talks.close(max(0.0, ends - time.monotonic()))
 
     def close(self) -> None:
         self._closing.set()

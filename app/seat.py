@@ -21,6 +21,10 @@ class Seat:
         self._users = 0
         self._free = threading.Condition()
 
+    @property
+    def is_taken(self) -> bool:
+        return self._engine is not None
+
     def reply(self, messages, sampling, *, task=None):
         with self._used() as engine:
             yield from engine.reply(messages, sampling, task=task)

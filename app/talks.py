@@ -7,15 +7,17 @@ page; an answer here goes on, and any page may look at it.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 from app import chat
 from app.fair import Fair
 from model.engine import Engine
 from model.messages import Sampling
+from sessions.errors import StoreTrouble
 from sessions.lines import LEAF
-from sessions.records import STOPPED, Part, Turn
+from sessions.records import INTERRUPTED, STOPPED, Part, Turn
 from sessions.store import Store
 
 WAITING = 16  # questions that may wait for their answer
@@ -31,6 +33,7 @@ class Talk:
         self.said = turn.text
         self.doing = ""  # before its first word: a word of chat.py
         self.stopping = threading.Event()
+        self.broken_off = STOPPED  # how it ends where it is stopped
         self.over = threading.Event()
 
     def does(self, what: str) -> None:
@@ -128,23 +131,40 @@ class Talks:
     def stop(self, conversation: str) -> None:
         """End an answer at its next token, or before its first. What was said is kept."""
         talk = self._live.get(conversation)
-        if talk is None:
-            return
-        talk.stopping.set()
-        if self._line.cancel(talk):  # it was still waiting
-            self._store.finish(talk.turn.id, talk.said, STOPPED)
-            self._end(talk)
+        if talk is not None and not self._give_up(talk, STOPPED):
+            talk.stopping.set()
 
-    def close(self) -> None:
-        """Every answer ends, and is stored as far as it was given."""
-        for conversation, talk in list(self._live.items()):
-            self.stop(conversation)
+    def close(self, patience: float = 0.0) -> None:
+        """Every answer ends, and is stored as far as it was given. One that is being given has so
+        many seconds to come to its own end."""
+        ends = time.monotonic() + patience
+        self.drop_waiting()
+        for talk in list(self._live.values()):
+            talk.over.wait(max(0.0, ends - time.monotonic()))
+            talk.stopping.set()
             talk.over.wait()
         if self._is_alone:
             self._line.close()
 
+    def drop_waiting(self) -> None:
+        """Answers that were not begun end before their first word."""
+        for talk in list(self._live.values()):
+            self._give_up(talk, INTERRUPTED)
+
+    def _give_up(self, talk: Talk, how: str) -> bool:
+        """Whether an answer was still waiting, and has ended."""
+        talk.broken_off = how
+        if not self._line.cancel(talk):
+            return False
+        with suppress(StoreTrouble):  # then the store remembers it until the disk takes it
+            self._store.finish(talk.turn.id, talk.said, how)
+        self._end(talk)
+        return True
+
     def _run(self, talk: Talk) -> None:
-        answer = chat.answer(self._engine, self._store, talk.turn, self.recall, talk.does)
+        answer = chat.answer(
+            self._engine, self._store, talk.turn, self.recall, talk.does, lambda: talk.broken_off
+        )
         try:
             with closing(answer) as words:
                 for talk.said in words:

@@ -5,6 +5,7 @@ and processes. What it cannot do it says in a sentence (`errors.StoreError`).
 """
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -69,6 +70,16 @@ class Store:
             self._forget_deleted(db, now)
             unused.forget_clips(db, self.clips, now - UNSENT_SECONDS)
             unused.forget_unsaid(db, now - UNSENT_SECONDS)
+
+    def is_writable(self) -> bool:
+        """Whether the disk would take something now."""
+        try:
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                file.write(bytes(4096))
+                file.flush()
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         with suppress(StoreTrouble):

@@ -1,11 +1,12 @@
 // Whether the server is there, and whether anything changed elsewhere: asked now and then.
 
 import { $ } from "./dom.js";
+import { t } from "./i18n.js";
 
 const EVERY = 3000; // ms
 const PATIENCE = 5000; // ms for an answer: a busy machine is not a dead one
 
-let process = "", changed = 0, isDoubted = false, timer, listener, isBusy, told = () => {};
+let process = "", changed = 0, isDoubted = false, isEnding = false, timer, listener, isBusy, told = () => {};
 
 /** `listener()` is called when another tab or process has written, or the network is back. While
  * `busy()`, the page holds what would be lost with it. */
@@ -37,6 +38,11 @@ async function turn() {
   timer = setTimeout(turn, EVERY);
 }
 
+function say(isTrouble, key) {
+  $("#offline span").textContent = t(key);
+  $("#offline").hidden = !isTrouble;
+}
+
 async function look() {
   let now;
   try {
@@ -44,13 +50,14 @@ async function look() {
     if (answer.status === 410) return location.reload(); // no longer shared: the server says so
     now = await answer.json();
   } catch {
-    $("#offline").hidden = false;
+    say(true, "offline");
     return;
   }
   // Gradio's session ended with the process that gave this page; the draft is kept
   if (process && now.process !== process) return isBusy() || location.reload();
-  const wasAway = !$("#offline").hidden;
-  $("#offline").hidden = true;
+  const wasAway = !$("#offline").hidden && !isEnding;
+  isEnding = now.ending;
+  say(isEnding, "ending");
   const isNews = wasAway || isDoubted || (changed && now.changed !== changed);
   [process, changed, isDoubted] = [now.process, now.changed, false];
   told(now.model);
