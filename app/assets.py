@@ -28,7 +28,7 @@ FOR_EVER = "public, max-age=31536000, immutable"
 SCRIPT, STYLE = "js/earshot.js", "css/earshot.css"
 LAYERS = (  # of the style, in their order
     *("ground", "sidebar", "conversation", "turns", "clips", "composer", "dialogs", "model"),
-    *("host", "share", "sharing", "signs"),
+    *("host", "share", "sharing", "guests", "signs"),
 )
 
 

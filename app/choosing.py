@@ -47,8 +47,8 @@ def telling(models: Models) -> list[Command]:
     return [model]
 
 
-def choosing(models: Models, store: Store) -> list[Command]:
-    """What only the owner of the machine may ask for: see owner.py."""
+def choosing(models: Models) -> list[Command]:
+    """What the owner may ask for, and guests whom the owner lets change the model."""
 
     def models_here(asked: dict, language: Language) -> dict:
         """What can be loaded, and what could be fetched."""
@@ -68,6 +68,12 @@ def choosing(models: Models, store: Store) -> list[Command]:
         models.give_up()
         return {}
 
+    return [models_here, use, give_up]
+
+
+def running(models: Models, store: Store) -> list[Command]:
+    """What only the owner of the machine may ask for: see owner.py."""
+
     def fetch(asked: dict, language: Language) -> dict:
         models.fetch()
         return {}
@@ -81,4 +87,4 @@ def choosing(models: Models, store: Store) -> list[Command]:
         findings = doctor.report(store.folder, models.folder)
         return {"findings": [asdict(finding) for finding in findings]}
 
-    return [models_here, use, give_up, fetch, stop_fetching, machine]
+    return [fetch, stop_fetching, machine]

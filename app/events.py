@@ -11,6 +11,7 @@ import gradio as gr
 from app import chat, examples, i18n, marks, render, visitors
 from app.i18n import Language
 from app.places import Place, Places
+from app.policy import UNLIMITED, Allowance
 from app.render import Beside, Line, Progress
 from app.talks import Talk, Talks
 from model.engine import About, Engine
@@ -42,10 +43,13 @@ class Look:
 class Desk:
     """What the handlers share. A tab's newest look ends its earlier ones."""
 
-    def __init__(self, engine: Engine, store: Store, talks: Talks):
+    def __init__(
+        self, engine: Engine, store: Store, talks: Talks, allowance: Allowance | None = None
+    ):
         self.engine = engine
         self.store = store
         self.talks = talks
+        self.allowance = allowance or Allowance(UNLIMITED)
         self._looks: dict[str, Look] = {}  # the newest of each tab
 
     @property
@@ -162,6 +166,9 @@ class Desk:
         return (*clips, text) if text else tuple(clips)
 
 
+NOT_YOURS = "Only who runs Earshot on this machine may do this."
+
+
 class Views:
     """The page's events, each at the desk of who asks."""
 
@@ -186,16 +193,21 @@ Command = Callable[[dict, Language], dict]  # what is asked for, and the languag
 Commands = Callable[[Place], Mapping[str, Command]]  # those of a place, by their names
 
 
-def served(name: str, places: Places, commands: Commands, *, owners: bool = False) -> Callable:
-    """A command as a server function of the page, perhaps for owners only: done in the place of
-    who asks. A `sentence` in its answer is a refusal."""
+EVERYBODY, OR_GUESTS, OWNERS = range(3)  # who may: guests if their policy says so, or never
+
+
+def served(name: str, places: Places, commands: Commands, who: int = EVERYBODY) -> Callable:
+    """A command as a server function of the page: done in the place of who asks. A `sentence` in
+    its answer is a refusal."""
 
     async def run(value: dict, request: gr.Request) -> dict:
         language = i18n.of(request)
         try:
-            if owners and not visitors.of(request).sits_here:
-                raise chat.Refused("Only who runs Earshot on this machine may change its model.")
-            place = await places.at(request)
+            visitor, place = visitors.of(request), await places.at(request)
+            if who != EVERYBODY and not visitor.sits_here:
+                if who == OWNERS or not visitor.is_guest:
+                    raise chat.Refused(NOT_YOURS)
+                place.allowance.change_model()
             return await asyncio.to_thread(place.once(commands)[name], value or {}, language)
         except (EarshotError, StoreError) as error:
             return {"sentence": language.heard(str(error))}
@@ -205,6 +217,11 @@ def served(name: str, places: Places, commands: Commands, *, owners: bool = Fals
 
     run.__name__ = name
     return run
+
+
+def named(*works: Command) -> dict[str, Command]:
+    """Commands by their names."""
+    return {work.__name__: work for work in works}
 
 
 def talking(desk: Desk) -> list[Command]:

@@ -15,13 +15,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from app import chat, hearing, microphone
+from app import chat, hearing, microphone, visitors
+from app.door import ENTRANCE, is_loopback
 from app.ear import Ear, Heard
 from app.hearing import SPEAK, Settings
 from app.meter import STEP
 from app.microphone import Microphone
-from app.owner import is_owner
-from app.places import Place
+from app.places import Place, Places
 from app.recorder import Recordings, Take
 from app.web import from_the_page, refusal
 from model.errors import EarshotError
@@ -44,27 +44,31 @@ class Host:
     """What is recorded here for the page, and by whom it may be."""
 
     def __init__(self, place: Place, let_in: Sequence[str] = ()):
-        self._store, self._recall, self._let_in = place.store, place.recall, tuple(let_in)
+        self._store, self._let_in = place.store, tuple(let_in)
+        self._whose = ""  # who began the recording: a visitor's id
         self._recordings = Recordings(self._store.folder)
         self._ear: Ear | None = None
-        self._over: list[Take] = []  # finished, and in no conversation yet
+        self._over: list[Take] = []  # finished, and in no conversation yet …
+        self._theirs: dict[str, str] = {}  # … and who of guests recorded it, by its id
         self._trouble = ""
         self._seen = 0.0  # when a page last showed the recording
         self._changing = threading.Lock()
 
     def may(self, request: Request) -> bool:
-        """Whoever sits at this machine, and reaches it without anybody between; or is let in."""
-        address = request.client.host if request.client else ""
-        if ANYONE in self._let_in or address in self._let_in:
+        """Whoever sits at this machine, and reaches it without anybody between; or is let in. What
+        comes through a tunnel has no address of its own."""
+        if visitors.of(request).sits_here or ANYONE in self._let_in:
             return True
-        return is_owner(request)
+        entrance = request.scope.get(ENTRANCE)
+        address = request.client.host if request.client else ""
+        return address in self._let_in and not (entrance and is_loopback(request))
 
     # What a page may ask for
 
-    def state(self) -> dict:
-        """What there is, and whether it records."""
+    def state(self, place: Place) -> dict:
+        """What there is, and whether it records. What was left over is the owner's."""
         settings = hearing.load(self._store.folder)
-        left = [*self._over, *self._recordings.leftovers()]
+        left = [] if place.is_guests else self._left()
         return {
             "allowed": True,
             "recording": self._ear is not None,
@@ -85,7 +89,7 @@ class Host:
         hearing.save(self._store.folder, settings)
         return {"settings": asdict(settings)}
 
-    def start(self) -> dict:
+    def start(self, place: Place) -> dict:
         """Record; where it ends by itself, once someone speaks."""
         settings = hearing.load(self._store.folder)
         with self._changing:
@@ -94,7 +98,7 @@ class Host:
             source = Microphone(self._device(settings))
             ends = settings.hearing(settings.mode_on_page)
             self._ear = Ear(source, self._recordings, hearing=ends)
-            self._trouble, self._seen = "", time.monotonic()
+            self._trouble, self._seen, self._whose = "", time.monotonic(), place.id
             if settings.mode_on_page != SPEAK:
                 self._ear.begin()
         threading.Thread(target=self._guard, args=(self._ear,), daemon=True).start()
@@ -106,41 +110,56 @@ class Host:
         except microphone.NoMicrophone:  # the one that was chosen is not plugged in
             return microphone.choose()
 
-    def finish(self) -> dict:
+    def finish(self, place: Place) -> dict:
         """The recording as a clip, and why it ended by itself, if it did."""
+        self._check(place)
         self._end()
-        if not self._over:
+        if not (over := self._own(place)):
             raise chat.Refused(IDLE)
-        clip = self._take(self._over[-1])
+        clip = self._take(over[-1], place)
         return asdict(clip) | {"trouble": self._trouble}
 
-    def drop(self) -> dict:
+    def drop(self, place: Place) -> dict:
+        self._check(place)
         self._end()
-        while self._over:
-            self._over.pop().discard()
+        for take in self._own(place):
+            self._over.remove(take)
+            take.discard()
         return {}
 
-    def keep(self, id: str) -> dict:
+    def keep(self, place: Place, id: str) -> dict:
         """One that was left over, as a clip."""
-        return asdict(self._take(self._left(id)))
+        return asdict(self._take(self._left_over(place, id), place))
 
-    def forget(self, id: str) -> dict:
-        take = self._left(id)
+    def forget(self, place: Place, id: str) -> dict:
+        take = self._left_over(place, id)
         self._over = [one for one in self._over if one.id != id]
         take.discard()
         return {}
 
-    def _left(self, id: str) -> Take:
-        left = [*self._over, *self._recordings.leftovers()]
+    def _check(self, place: Place) -> None:
+        """A guest ends no recording but their own; the owner any."""
+        if place.is_guests and place.id != self._whose:
+            raise chat.Refused(IDLE)
+
+    def _own(self, place: Place) -> list[Take]:
+        """Finished ones that are a guest's, or all for the owner."""
+        return [t for t in self._over if not place.is_guests or self._theirs.get(t.id) == place.id]
+
+    def _left(self) -> list[Take]:
+        return [*self._over, *self._recordings.leftovers()]
+
+    def _left_over(self, place: Place, id: str) -> Take:
+        left = [] if place.is_guests else self._left()
         take = next((take for take in left if take.id == id), None)
         if take is None:
             raise chat.Refused("This recording is no longer here.")
         return take
 
-    def _take(self, take: Take) -> ClipRef:
+    def _take(self, take: Take, place: Place) -> ClipRef:
         """Into the store, for a turn that is about to be sent. What cannot be stays."""
         name = f"{take.name} {datetime.fromtimestamp(take.began):%H:%M}"
-        clip = chat.take_in(self._store, take.settled(), name, self._recall)
+        clip = chat.take_in(place.store, take.settled(), name, place.recall)
         self._over = [one for one in self._over if one.id != take.id]
         take.discard()
         return clip
@@ -150,7 +169,7 @@ class Host:
             ear, self._ear = self._ear, None
             if ear is None:
                 return
-            last = ear.close()
+            last, before = ear.close(), list(self._over)
             while not ear.heard.empty():
                 heard = ear.heard.get()
                 if isinstance(heard, Heard):
@@ -158,6 +177,7 @@ class Host:
                     self._trouble = heard.trouble
             self._trouble = self._trouble or ear.trouble
             self._over += [last] if last else []
+            self._theirs |= {take.id: self._whose for take in self._over if take not in before}
 
     def _guard(self, ear: Ear) -> None:
         """A recording that nobody sees must not go on: the page may have been closed."""
@@ -183,11 +203,11 @@ class Host:
         self._recordings.close()
 
 
-def routes(host: Host) -> list[Route]:
+def routes(host: Host, places: Places) -> list[Route]:
     async def state(request: Request) -> Response:
         if not host.may(request):
             return JSONResponse({"allowed": False})
-        return JSONResponse(await run_in_threadpool(host.state))
+        return JSONResponse(await run_in_threadpool(host.state, await places.at(request)))
 
     async def levels(request: Request) -> Response:
         if not host.may(request):
@@ -201,7 +221,7 @@ def routes(host: Host) -> list[Route]:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(events(), media_type="text/event-stream", headers=headers)
 
-    def does(work: Callable[[dict], dict]) -> Callable:
+    def does(work: Callable[[Place, dict], dict]) -> Callable:
         async def run(request: Request) -> Response:
             if not from_the_page(request):
                 return refusal(request, ELSEWHERE, 403)
@@ -209,20 +229,21 @@ def routes(host: Host) -> list[Route]:
                 return refusal(request, NOT_YOURS, 403)
             asked = dict(request.query_params)
             try:
-                return JSONResponse(await run_in_threadpool(work, asked))
+                place = await places.at(request)
+                return JSONResponse(await run_in_threadpool(work, place, asked))
             except EarshotError as error:
                 return refusal(request, str(error))
 
         return run
 
     works = {
-        "devices": lambda asked: host.devices(),
-        "choose": host.choose,
-        "start": lambda asked: host.start(),
-        "finish": lambda asked: host.finish(),
-        "drop": lambda asked: host.drop(),
-        "keep": lambda asked: host.keep(asked.get("id", "")),
-        "forget": lambda asked: host.forget(asked.get("id", "")),
+        "devices": lambda place, asked: host.devices(),
+        "choose": lambda place, asked: host.choose(asked),
+        "start": lambda place, asked: host.start(place),
+        "finish": lambda place, asked: host.finish(place),
+        "drop": lambda place, asked: host.drop(place),
+        "keep": lambda place, asked: host.keep(place, asked.get("id", "")),
+        "forget": lambda place, asked: host.forget(place, asked.get("id", "")),
     }
     return [
         Route("/earshot/host", state),

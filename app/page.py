@@ -1,31 +1,51 @@
 """The page: where things are, and which event calls what."""
 
 import os
+import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported
 
 import gradio as gr  # noqa: E402
 
-from app import assets, exchange, render, sounds, theme, web  # noqa: E402
-from app.choosing import choosing, telling  # noqa: E402
+from app import assets, exchange, health, i18n, policy, render, shared, sounds, theme, web  # noqa: E402
+from app.choosing import choosing, running, telling  # noqa: E402
+from app.crowd import Counts  # noqa: E402
 from app.door import Gate  # noqa: E402
-from app.events import Command, Desk, Views, served, talking  # noqa: E402
+from app.events import (  # noqa: E402
+    OR_GUESTS,
+    OWNERS,
+    Command,
+    Desk,
+    Views,
+    named,
+    served,
+    talking,
+)
+from app.guestbook import receiving, visiting  # noqa: E402
+from app.health import Health  # noqa: E402
 from app.host import Host, routes  # noqa: E402
+from app.inviting import as_text, inviting  # noqa: E402
+from app.links import linking  # noqa: E402
 from app.models import Models  # noqa: E402
 from app.places import Place, Places  # noqa: E402
+from app.policy import Policy  # noqa: E402
 from app.rooms import measuring  # noqa: E402
 from app.seat import Seat  # noqa: E402
+from app.sharing import Sharing  # noqa: E402
 from app.shelf import shelving  # noqa: E402
 from app.turning import turning  # noqa: E402
+from app.upkeep import Upkeep  # noqa: E402
+from app.wish import NONE, Wish  # noqa: E402
 from model.engine import Engine  # noqa: E402
 from model.errors import EarshotError  # noqa: E402
 from model.library import Library  # noqa: E402
 from sessions.store import Store  # noqa: E402
 
 LOOKS = 200  # pages that may wait for a view; answers wait in Talks, not here
+PATIENCE = 5.0  # seconds that the answer being given has to end by itself, when Earshot is closed
 START = f"""
 import(new URL("{assets.address(assets.SCRIPT)}", document.baseURI)).then(earshot =>
   earshot.start(element, server, about => trigger("look", about)));
@@ -38,21 +58,27 @@ class PortTaken(EarshotError):
     """Something else listens where the page should."""
 
 
-def build(models: Models, places: Places) -> gr.Blocks:
+def build(models: Models, places: Places, sharing: Sharing) -> gr.Blocks:
     def desk(place: Place) -> Desk:
-        return Desk(models.seat, place.store, place.talks)
+        return Desk(models.seat, place.store, place.talks, place.allowance)
 
     def everybodys(place: Place) -> dict[str, Command]:
         own = place.once(desk)
         works = (*talking(own), *turning(own), *measuring(own, models.seat), *shelving(own))
-        return {work.__name__: work for work in (*works, *telling(models))}
+        works = (*works, *telling(models), *linking(place, lambda: sharing.address))
+        return named(*works, *visiting(places, place))
+
+    def choosers(place: Place) -> dict[str, Command]:
+        return named(*choosing(models))
 
     def owners(place: Place) -> dict[str, Command]:
-        return {work.__name__: work for work in choosing(models, place.store)}
+        works = (*running(models, place.store), *inviting(sharing, places.policy))
+        return named(*works, *receiving(places))
 
     views = Views(places, desk)
     commands = [served(name, places, everybodys) for name in everybodys(places.owner)]
-    commands += [served(name, places, owners, owners=True) for name in owners(places.owner)]
+    commands += [served(name, places, choosers, OR_GUESTS) for name in choosers(places.owner)]
+    commands += [served(name, places, owners, OWNERS) for name in owners(places.owner)]
     with gr.Blocks(title="Earshot", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(assets.text("sidebar.html"), elem_id="side", **BARE)
         gr.HTML(render.bar(), elem_id="bar", **BARE)
@@ -84,18 +110,25 @@ def serve(
     open_browser: bool = True,
     ready: Callable[[str], object] = lambda address: None,
     microphone_for: Sequence[str] = (),
+    wish: Wish | None = None,
+    told: Callable[[str], object] = lambda text: None,
 ) -> None:
     """Open the page and stay until interrupted. `ready` is told the address. `name` is what the
     library, in which other models are found, calls this engine. `microphone_for` are addresses of
-    visitors who may use this machine's microphone besides those who sit at it."""
-    seat, gate = Seat(engine, name), Gate()
+    visitors who may use this machine's microphone besides those who sit at it. With a `wish` it is
+    shared; `told` is given what a person at the terminal should know of that."""
+    seat = Seat(engine, name)
     with (
         Store(data_folder) as store,
-        closing(Places(seat, store)) as places,
+        closing(Places(seat, store, policy.load(store.folder))) as places,
         closing(Models(seat, places.owner.talks, library)) as models,
         closing(Host(places.owner, microphone_for)) as desktop,
+        closing(Upkeep(store)) as upkeep,
     ):
-        page = build(models, places).queue(max_size=LOOKS)
+        counts = Counts()
+        gate = Gate(places.guests, places.policy)
+        sharing = Sharing(gate, store.folder, port, wish)
+        page = build(models, places, sharing).queue(max_size=LOOKS)
         try:
             page.launch(
                 server_name=host,
@@ -115,12 +148,34 @@ def serve(
                         *web.routes(places, model=lambda: models.state),
                         *sounds.routes(places),
                         *exchange.routes(places),
-                        *routes(desktop),
+                        *shared.routes(places),
+                        *routes(desktop, places),
+                        *health.routes(Health(seat, places, upkeep, counts)),
                     ],
-                    "middleware": web.middleware(gate, host),
+                    "middleware": web.middleware(gate, host, counts),
+                    "lifespan": sharing.running,
                 },
             )
         except OSError as error:
             raise PortTaken(f"Port {port} is not free: give another one with --port.") from error
         ready(page.local_url)
-        page.block_thread()
+        with closing(sharing):
+            if sharing.wish.how != NONE:
+                told(_begun(sharing, places.policy))
+            _until_interrupted()
+            places.wind_up(PATIENCE)
+            page.close(verbose=False)
+
+
+def _until_interrupted() -> None:
+    with suppress(KeyboardInterrupt):  # Ctrl-C, or the polite signal: see launch.py
+        while True:
+            time.sleep(0.2)  # a lock would not be interrupted on Windows
+
+
+def _begun(sharing: Sharing, policy: Policy) -> str:
+    """What is to be said of sharing that begins now, or does not: the page goes on without."""
+    try:
+        return as_text(sharing.begin(sharing.wish), policy, i18n.LANGUAGES[i18n.ENGLISH])
+    except EarshotError as error:
+        return f"Not shared: {error}"

@@ -106,6 +106,8 @@ def shelving(desk: Desk) -> list[Command]:
             "answer_language": str(asked["answer_language"]),
             "sampling": "" if sampling == desk.about.sampling else json.dumps(asdict(sampling)),
         }
+        if told["sampling"] != (store.conversation(_id(asked)).sampling if _id(asked) else ""):
+            desk.allowance.tune()
         if not _id(asked):
             return {"conversation": store.start(**told).id}
         kept = store.change(_id(asked), **told)

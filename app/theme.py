@@ -3,6 +3,7 @@ from outside.
 """
 
 import json
+from collections.abc import Sequence
 
 import gradio as gr
 
@@ -47,8 +48,9 @@ def head(language: Language) -> str:
     return "".join((*colours, font, style, *scripts, kept))
 
 
-def dressed(html: str, language: Language, look: str) -> str:
-    """Gradio's page with our head, in a language and a look."""
+def dressed(html: str, language: Language, look: str, denied: Sequence[str] | None = None) -> str:
+    """Gradio's page with our head, in a language and a look. A guest's hides what is `denied`."""
     chosen = f' data-look="{look}"' if look in LOOKS else ""
-    html = html.replace('lang="en"', f'lang="{language.code}" dir="ltr"{chosen}', 1)
+    guests = "" if denied is None else f' data-guest data-no="{" ".join(denied)}"'
+    html = html.replace('lang="en"', f'lang="{language.code}" dir="ltr"{chosen}{guests}', 1)
     return html.replace("</head>", head(language) + "</head>", 1)

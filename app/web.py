@@ -2,6 +2,7 @@
 page at home. Gradio's own file serving would copy each clip to a folder that no deletion reaches.
 """
 
+import asyncio
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,13 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import assets, chat, i18n, theme
+from app import assets, chat, i18n, theme, visitors
+from app.crowd import Counts, Crowd
 from app.door import Door, Entrance, Gate
 from app.narrow import Narrow
 from app.owner import HOME
 from app.places import Place, Places
+from app.policy import Policy
 from model.audio import Limits
 from model.errors import EarshotError, TooLarge
 from sessions.clips import DIGEST
@@ -28,6 +31,7 @@ from sessions.errors import StoreError, as_sentences
 from sessions.records import ClipRef
 from sessions.store import Store
 
+AT_ONCE = 2  # recordings that are read at a time: three hours take 0.7 GB meanwhile
 PROCESS = uuid4().hex  # another one after a restart
 POLICY = "; ".join(  # Gradio evaluates its templates, hence the two unsafe ones
     (
@@ -73,15 +77,18 @@ class AtHome:
 
 
 class Dressed:
-    """Gradio's page goes out in our clothes and in the person's language."""
+    """Gradio's page goes out in our clothes and in the person's language; a guest's as `policy`
+    has it."""
 
-    def __init__(self, app: ASGIApp):
-        self._app = app
+    def __init__(self, app: ASGIApp, policy: Policy | None = None):
+        self._app, self._policy = app, policy or Policy()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
             return await self._app(scope, receive, send)
         request = Request(scope)
+        is_guest = visitors.KEY in scope and scope[visitors.KEY].is_guest
+        denied = self._policy.denied if is_guest else None
         start: Message = {}
         html = b""
 
@@ -94,7 +101,7 @@ class Dressed:
             if message.get("more_body"):
                 return
             look = request.cookies.get(theme.COOKIE, "")
-            body = theme.dressed(html.decode(), i18n.of(request), look).encode()
+            body = theme.dressed(html.decode(), i18n.of(request), look, denied).encode()
             kept = [header for header in start["headers"] if header[0] != b"content-length"]
             start["headers"] = [
                 *kept,
@@ -108,15 +115,18 @@ class Dressed:
         await self._app(scope, receive, hold)
 
 
-def middleware(gate: Gate, host: str = "127.0.0.1") -> list[Middleware]:
+def middleware(
+    gate: Gate, host: str = "127.0.0.1", counts: Counts | None = None
+) -> list[Middleware]:
     """A page elsewhere may not reach us under a name of its own that points here."""
     is_open = host in ("0.0.0.0", "::", "")
     entrance = Entrance(hosts=() if is_open else (*HOME, host))
     return [
         Middleware(AtHome),
         Middleware(Door, gate=gate, entrance=entrance),
+        Middleware(Crowd, counts=counts or Counts()),
         Middleware(Narrow),
-        Middleware(Dressed),
+        Middleware(Dressed, policy=gate.policy),
     ]
 
 
@@ -130,7 +140,7 @@ class Readings(dict[str, float]):
 def routes(
     places: Places, limits: Limits | None = None, model: Callable[[], str] = str
 ) -> list[Route]:
-    limits = limits or Limits()
+    limits, reading_in = limits or Limits(), asyncio.Semaphore(AT_ONCE)
 
     async def take(request: Request) -> Response:
         """A recording, as the body of the request; its name in the address, and what its reading
@@ -154,7 +164,8 @@ def routes(
                 path = Path(folder, "recording")
                 with path.open("wb") as file:
                     await receive(request, file, name, most.size)
-                clip = await run_in_threadpool(taken, path)
+                async with reading_in:
+                    clip = await run_in_threadpool(taken, path)
         except (EarshotError, StoreError) as error:
             return refusal(request, str(error))
         finally:
@@ -175,10 +186,11 @@ def routes(
         return FileResponse(path, media_type="audio/flac", headers={"cache-control": "private"})
 
     async def alive(request: Request) -> Response:
-        """Whether this is still the process that gave the page, when it last wrote, and a word
-        that changes with the model."""
+        """Whether this is still the process that gave the page, and is being closed; when it last
+        wrote, and a word that changes with the model."""
         changed = await run_in_threadpool(_changed, (await places.at(request)).store)
-        return JSONResponse({"process": PROCESS, "changed": changed, "model": model()})
+        told = {"process": PROCESS, "changed": changed, "model": model()}
+        return JSONResponse(told | {"ending": places.is_ending})
 
     return [
         *assets.ROUTES,

@@ -129,7 +129,7 @@ export async function attach(blob, name, { recording = "" } = {}, item = list.ap
   item.textContent = t("composer.reading", { name });
   changed();
   try {
-    add(await upload(blob, name, how => (item.textContent = how)), item);
+    add(await upload(blob, name, recording, how => (item.textContent = how)), item);
     if (recording) recordings.forget(recording);
   } catch (error) {
     trouble(error.message);
@@ -140,8 +140,9 @@ export async function attach(blob, name, { recording = "" } = {}, item = list.ap
 }
 
 /** Tells how it goes: how much was sent, then how much the server has read. */
-async function upload(blob, name, tell) {
-  const id = crypto.randomUUID?.() || String(Math.random()), about = new URLSearchParams({ name, reading: id });
+async function upload(blob, name, recording, tell) {
+  const id = crypto.randomUUID?.() || String(Math.random()), from = recording ? "microphone" : "file";
+  const about = new URLSearchParams({ name, from, reading: id });
   let timer;
   const look = async () => {
     const { seconds } = await fetch(`earshot/reading/${id}`).then(answer => answer.json()).catch(() => ({}));

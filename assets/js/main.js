@@ -9,6 +9,7 @@ import { $ } from "./dom.js";
 import * as dropping from "./dropping.js";
 import * as earlier from "./earlier.js";
 import * as examples from "./examples.js";
+import * as guests from "./guests.js";
 import { language, translate } from "./i18n.js";
 import * as host from "./host.js";
 import * as keys from "./keys.js";
@@ -49,6 +50,7 @@ export function start(element, server, look) {
   settings.start();
   share.start();
   model.start();
+  guests.start();
   sharing.start();
   welcome.start();
   bin.start();

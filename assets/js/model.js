@@ -113,6 +113,7 @@ export function fitting({ fit, needs, free }) {
 }
 
 async function list() {
+  if ((document.documentElement.dataset.no || "").split(" ").includes("model")) return; // a guest who may not
   const { models, offer: found } = await call("models_here");
   offer = found;
   $(".models", sheet).replaceChildren(...models.map(row));

@@ -3,11 +3,14 @@
 import pytest
 from starlette.requests import Request
 
-from app import hearing, host
+from app import hearing, host, visitors
+from app.door import ENTRANCE, Entrance
 from app.hearing import Senseless, Settings
 from app.host import Host
+from app.owner import is_owner
 from app.places import Place
 from app.talks import Talks
+from app.visitors import Visitor
 from model.engine import Parrot
 from sessions.store import Store
 
@@ -21,7 +24,9 @@ def store(tmp_path):
 def visitor(address, named="localhost:7860", **headers):
     told = {"host": named, **headers}
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in told.items()]
-    return Request({"type": "http", "client": (address, 5000), "headers": raw})
+    scope = {"type": "http", "client": (address, 5000), "headers": raw}
+    sits_here = is_owner(Request(scope))
+    return Request(scope | {visitors.KEY: Visitor(sits_here=sits_here)})
 
 
 @pytest.mark.parametrize(
@@ -46,6 +51,9 @@ def test_and_for_whom_the_owner_lets_in(store):
     assert Host(place, ["192.168.1.7"]).may(other)
     assert not Host(place, ["192.168.1.8"]).may(other)
     assert Host(place, [host.ANYONE]).may(other)
+    through = visitor("127.0.0.1", "demo.example")
+    through.scope[ENTRANCE] = Entrance(may_be_owner=False)
+    assert not Host(place, ["127.0.0.1"]).may(through), "a tunnel ends at this address"
 
 
 def test_settings_are_kept_and_nonsense_is_refused(store):

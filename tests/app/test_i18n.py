@@ -187,7 +187,7 @@ def sentences(file):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
         for text in filled(node.value, {})
     }
-    shown = (kinds(EarshotError) | kinds(StoreError)) - {"PortTaken"}  # there is no page then
+    shown = (kinds(EarshotError) | kinds(StoreError)) - {"PortTaken", "BadPolicy"}  # no page then
     if file.name == "errors.py":  # the store's: they are chosen by a number
         yield from named.values()
     for node in ast.walk(tree):

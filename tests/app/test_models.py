@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from app import chat
-from app.choosing import choosing, telling
+from app.choosing import choosing, running, telling
+from app.events import OR_GUESTS, OWNERS
 from app.models import LOADING, Models
 from app.owner import is_owner
 from app.seat import Seat
@@ -236,12 +237,11 @@ def here(slow, store):
 
 
 def test_only_the_owner_may_change_the_model(slow, store, here):
-    for work in choosing(slow, store):
+    refused = {"sentence": "Only who runs Earshot on this machine may do this."}
+    for work in (*choosing(slow), *running(slow, store)):
         if work.__name__ != "machine":
-            refused = called(work, here, Visitor(), owners=True)(name="slow")
-            assert refused == {
-                "sentence": "Only who runs Earshot on this machine may change its model."
-            }
+            assert called(work, here, Visitor(), who=OWNERS)(name="slow") == refused
+            assert called(work, here, Visitor(), who=OR_GUESTS)(name="slow") == refused
     (model,) = telling(slow)
     assert called(model, here, Visitor())()["name"] == "parrot"
     assert slow.loading is None

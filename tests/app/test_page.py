@@ -19,6 +19,7 @@ from app.models import Models
 from app.page import build
 from app.places import Places
 from app.seat import Seat
+from app.sharing import Sharing
 from app.shelf import shelving
 from model.audio import Limits
 from model.engine import Parrot
@@ -67,7 +68,7 @@ async def gathered(views):
 def test_the_page_is_built_and_keeps_its_events_private(store):
     seat = Seat(Parrot())
     places = Places(seat, store)
-    page = build(Models(seat, places.owner.talks), places)
+    page = build(Models(seat, places.owner.talks), places, Sharing(Gate(), store.folder, 0))
     places.close()
     assert isinstance(page, gr.Blocks)
     assert not page.get_api_info()["named_endpoints"]
