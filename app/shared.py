@@ -30,7 +30,7 @@ WRONG = 30  # wrong links that an address may try …
 MINUTE = 60.0  # … within so many seconds
 REMEMBERED = 2048  # addresses, and links that were right
 PICTURES = 64  # spectra kept, of some 30 kB each
-LOGIN = "../login"  # from a page at /s/SECRET, like all addresses in it
+PAGE = "../"  # from /s/SECRET, as all addresses in a shared page are
 HEADERS = {
     "cache-control": "no-store",
     "x-robots-tag": "noindex, nofollow, noarchive",
@@ -174,7 +174,7 @@ def routes(places: Places, wrong: Wrong | None = None) -> list[Route]:
         if not found.share.may_continue:
             return refusal(request, READ_ONLY, 403)
         if visitors.KEY not in request.scope:
-            return JSONResponse({"login": f"{LOGIN}?next=s/{request.path_params['secret']}"}, 401)
+            return JSONResponse({"login": True}, 401)
         own = await places.at(request)
         copy = await run_in_threadpool(shares.copied, place.store, found, own.store)
         return JSONResponse({"conversation": copy.id})
@@ -244,8 +244,9 @@ def _going(share: Share, secret: str, language: Language) -> str:
     silent = escape(language.say("trouble.silent"))
     return (
         f'<button type="button" class="continue" data-address="{escape(secret)}/continue" '
-        f'data-page="../" data-silent="{silent}">{escape(language.say("shared.continue"))}'
-        '</button><p class="said" role="status"></p>'
+        f'data-page="{PAGE}" data-silent="{silent}">{escape(language.say("shared.continue"))}'
+        f'</button><p class="said" role="status"></p><a class="login" href="{PAGE}" hidden '
+        f'target="_blank" rel="noopener">{escape(language.say("shared.login"))}</a>'
     )
 
 

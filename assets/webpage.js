@@ -145,9 +145,9 @@ if (going) going.onclick = async () => {
   try {
     const answer = await fetch(going.dataset.address, { method: "POST", headers: { "x-earshot": "page" } });
     const { conversation, sentence, login } = await answer.json();
-    if (conversation) location.href = `${going.dataset.page}?c=${conversation}`;
-    else if (login) location.href = login;
-    else said.textContent = sentence;
+    if (conversation) return void (location.href = `${going.dataset.page}?c=${conversation}`);
+    document.querySelector("a.login").hidden = !login;
+    said.textContent = sentence || "";
   } catch {
     said.textContent = going.dataset.silent;
   }
