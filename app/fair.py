@@ -59,7 +59,7 @@ class Fair:
         with self._lock:
             for who, line in self._waiting.items():
                 for one in line:
-                    if one[0] is thing:
+                    if one[0] == thing:
                         line.remove(one)
                         if not line:
                             del self._waiting[who]
@@ -70,7 +70,7 @@ class Fair:
         """How many come before this one."""
         with self._lock:
             order = self._order()
-        return next((i for i, other in enumerate(order) if other is thing), 0)
+        return next((i for i, other in enumerate(order) if other == thing), 0)
 
     def seconds_until(self, thing: object) -> float | None:
         """How long this one will wait, going by the latest; None while nobody knows."""
