@@ -10,6 +10,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see placement.share_cores
 
+from app.wish import LINK, NONE, PASSWORD, WAYS, Wish, seconds_of  # noqa: E402
 from model.errors import EarshotError, Empty  # noqa: E402
 from model.messages import Message, Sampling  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
@@ -64,6 +65,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="ADDRESS",
         help="visitors who may record with this machine's microphone, besides those who sit at it",
     )
+    _sharing_words(ui)
     ui.add_argument("--pause", type=float, default=0.0, help=argparse.SUPPRESS)  # parrot's
 
     ask = commands.add_parser("ask", parents=[which, where], help="one question about recordings")
@@ -137,6 +139,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         evaluate.error("give recordings: --manifest FILE, or --benchmark NAME with --root DIR")
     if words.command == "train" and not words.toy and not (words.data and words.out):
         train.error("give the recordings with --data and a folder with --out, or try --toy")
+    if words.command == "ui":
+        try:
+            words.wish = _wish(words)
+        except ValueError as error:
+            ui.error(str(error))
     try:
         Sampling(**_chosen(words))
     except ValueError as error:
@@ -144,6 +151,45 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     if words.command == "ask" and not words.clips and Path(words.question).is_file():
         ask.error(f'what do you want to know? Add a question: ask {words.question} "…"')
     return words
+
+
+def _sharing_words(ui: argparse.ArgumentParser) -> None:
+    ui.add_argument(
+        "--share",
+        nargs="?",
+        choices=WAYS,
+        const=LINK,
+        metavar="|".join(WAYS),
+        help="let others in, by a password: with this network (lan), or by a link through a server "
+        "on the internet (the default of --share)",
+    )
+    ui.add_argument(
+        "--share-server",
+        default="",
+        metavar="HOST:PORT",
+        help="an FRP server of your own for the link, instead of Gradio's",
+    )
+    ui.add_argument("--share-for", metavar="2h", help="then it ends: 90m, 2h, 1d")
+    ui.add_argument(
+        "--password",
+        default="",
+        help=f"of visitors; better in {PASSWORD}, which no list of processes shows; "
+        "default: one is made",
+    )
+    ui.add_argument(
+        "--https", action="store_true", help="a certificate of our own, so that phones may record"
+    )
+
+
+def _wish(words: argparse.Namespace) -> Wish:
+    """How the page is to be shared."""
+    return Wish(
+        how=words.share or (LINK if words.share_server else NONE),
+        server=words.share_server,
+        seconds=seconds_of(words.share_for) if words.share_for else None,
+        password=words.password or os.environ.get(PASSWORD, ""),
+        https=words.https,
+    )
 
 
 def _train_words(train: argparse.ArgumentParser) -> None:
@@ -214,6 +260,8 @@ def run_ui(words: argparse.Namespace) -> None:
         open_browser=not (words.no_browser or words.desktop),
         ready=ready,
         microphone_for=words.microphone_for,
+        wish=words.wish,
+        told=lambda text: print(text, flush=True),
     )
 
 

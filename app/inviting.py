@@ -1,6 +1,7 @@
 """What the page and the terminal tell of sharing, and what the owner may ask for. No layout."""
 
 from dataclasses import asdict
+from datetime import datetime
 
 from app import qr
 from app.events import Command
@@ -40,15 +41,23 @@ def rules(policy: Policy, language: Language) -> list[str]:
 def as_text(shared: Shared, policy: Policy, language: Language) -> str:
     """For the terminal: the address and its picture, the password, and what visitors may do."""
     say = language.say
+    ends = (
+        say("sharing.until", time=_time(shared.until)) if shared.until else say("sharing.forever")
+    )
     told = [
         f"{say('sharing.address')}: {shared.address}",
         f"{say('sharing.password')}: {shared.password}",
         qr.for_terminal(shared.address).rstrip("\n"),
+        ends,
         *(f"- {rule}" for rule in rules(policy, language)),
         f"{say('sharing.trust')} {shared.fingerprint}" if shared.fingerprint else "",
         "" if shared.address.startswith("https:") else say("sharing.plain"),
     ]
     return "\n".join(line for line in told if line)
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
 
 
 def inviting(sharing: Sharing, policy: Policy) -> list[Command]:

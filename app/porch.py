@@ -44,6 +44,7 @@ class Porch:
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
             self._answer,
+            interface="asgi3",  # which it cannot tell of a method
             lifespan="off",
             log_level="warning",
             proxy_headers=False,  # else visitors could say where they come from

@@ -4,7 +4,7 @@ import io
 
 
 def for_terminal(address: str) -> str:
-    """In half blocks, dark on light; empty without segno."""
+    """In half blocks, for a dark ground; empty without segno."""
     try:
         import segno
     except ImportError:
