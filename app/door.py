@@ -2,13 +2,14 @@
 middleware, and what a port says of who may come by it."""
 
 import ipaddress
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import login, visitors
+from app import login, policy, visitors
 from app.guests import Guests
 from app.narrow import told
 from app.owner import HOME, is_owner
@@ -66,6 +67,9 @@ class Gate:
         assert password.strip(), "a password of nothing lets everybody in"
         known = salt(self.guests.folder if self.guests else None)
         self.password, self.was_shared = Password(password, known), True
+        if self.guests:  # for whoever wants to change what guests may
+            with suppress(OSError):
+                policy.write(self.guests.folder.parent)
 
     def end(self) -> None:
         """Nobody but the owner from now on: unlike before the first sharing, when whoever reached
