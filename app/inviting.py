@@ -5,10 +5,11 @@ from datetime import datetime
 
 from app import qr
 from app.events import Command
-from app.i18n import Language
+from app.i18n import ENGLISH, LANGUAGES, Language
 from app.policy import Policy
 from app.sharing import NotShared, Shared, Sharing
 from app.wish import LAN, LINK, Wish
+from model.errors import EarshotError
 
 GRADIOS = "gradio.live"
 HOURS = (1, 2, 4, 8, 24)  # that the page offers
@@ -36,6 +37,15 @@ def rules(policy: Policy, language: Language) -> list[str]:
         say("sharing.may.kept", n=f"{policy.keep_days:g}"),
     ]
     return [sentence for sentence in told if sentence]
+
+
+def begun(sharing: Sharing, policy: Policy) -> str:
+    """Shares as the command line wished, and returns what the terminal is to be told. Where it does
+    not begin, the page goes on without."""
+    try:
+        return as_text(sharing.begin(sharing.wish), policy, LANGUAGES[ENGLISH])
+    except EarshotError as error:
+        return f"Not shared: {error} The page goes on for this machine."
 
 
 def as_text(shared: Shared, policy: Policy, language: Language) -> str:

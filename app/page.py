@@ -10,7 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 import gradio as gr  # noqa: E402
 
-from app import assets, exchange, health, i18n, policy, render, shared, sounds, theme, web  # noqa: E402
+from app import assets, exchange, health, policy, render, shared, sounds, theme, web  # noqa: E402
 from app.choosing import choosing, running, telling  # noqa: E402
 from app.crowd import Counts  # noqa: E402
 from app.door import Gate  # noqa: E402
@@ -27,11 +27,10 @@ from app.events import (  # noqa: E402
 from app.guestbook import receiving, visiting  # noqa: E402
 from app.health import Health  # noqa: E402
 from app.host import Host, routes  # noqa: E402
-from app.inviting import as_text, inviting  # noqa: E402
+from app.inviting import begun, inviting  # noqa: E402
 from app.links import linking  # noqa: E402
 from app.models import Models  # noqa: E402
 from app.places import Place, Places  # noqa: E402
-from app.policy import Policy  # noqa: E402
 from app.rooms import measuring  # noqa: E402
 from app.seat import Seat  # noqa: E402
 from app.sharing import Sharing  # noqa: E402
@@ -161,7 +160,7 @@ def serve(
         ready(page.local_url)
         with closing(sharing):
             if sharing.wish.how != NONE:
-                told(_begun(sharing, places.policy))
+                told(begun(sharing, places.policy))
             _until_interrupted()
             places.wind_up(PATIENCE)
             page.close(verbose=False)
@@ -171,11 +170,3 @@ def _until_interrupted() -> None:
     with suppress(KeyboardInterrupt):  # Ctrl-C, or the polite signal: see launch.py
         while True:
             time.sleep(0.2)  # a lock would not be interrupted on Windows
-
-
-def _begun(sharing: Sharing, policy: Policy) -> str:
-    """What is to be said of sharing that begins now, or does not: the page goes on without."""
-    try:
-        return as_text(sharing.begin(sharing.wish), policy, i18n.LANGUAGES[i18n.ENGLISH])
-    except EarshotError as error:
-        return f"Not shared: {error}"
