@@ -119,7 +119,7 @@ class Door:
     async def _stranger(
         self, request: Request, entrance: Entrance, receive: Receive, send: Send
     ) -> None:
-        scope, path = request.scope, request.url.path
+        scope, path = request.scope, request.scope["path"]
         if not self._gate.is_open:
             return await told(scope, receive, send, NOT_SHARED, 403)
         if path == login.ADDRESS and request.method == "POST":
