@@ -14,6 +14,7 @@ from app.guests import Guests
 from app.narrow import told
 from app.owner import HOME, is_owner
 from app.password import Password, Patience, salt
+from app.places import STRANGER, Over
 from app.policy import Policy
 from app.visitors import OWNER, Visitor
 
@@ -23,7 +24,6 @@ OPEN_EXACTLY = ("/healthz", "/favicon.ico", "/robots.txt")
 SAME = ("same-origin", "none")
 FOREIGN = "Another page asked for this in your name, so it was not done."
 NOT_SHARED = "This Earshot is not shared at the moment."
-STRANGER = "Your visit is over: load the page anew and give the password."
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,10 @@ class Door:
             return await self._stranger(request, entrance, receive, send)
         if visitor.is_guest and scope["path"] == "/":
             send = login.renewing(send, request, self._gate, entrance.is_https)
-        await self._app(scope | {visitors.KEY: visitor}, receive, send)
+        try:
+            await self._app(scope | {visitors.KEY: visitor}, receive, send)
+        except Over:  # raised before anything is answered
+            await told(scope, receive, send, STRANGER, 401)
 
     def _visitor(self, request: Request, entrance: Entrance) -> Visitor | None:
         if entrance.may_be_owner and is_owner(request):

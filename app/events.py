@@ -186,7 +186,8 @@ class Views:
             yield view
 
     async def leave(self, request: gr.Request) -> None:
-        (await self._places.at(request)).once(self._desk).leave(request)
+        with suppress(EarshotError):  # a guest who was sent away
+            (await self._places.at(request)).once(self._desk).leave(request)
 
 
 Command = Callable[[dict, Language], dict]  # what is asked for, and the language to answer in

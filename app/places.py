@@ -28,11 +28,15 @@ IDLE = 15 * 60  # seconds until a place nobody asks for is closed
 EVERY = 60  # seconds between two looks for those, and for guests who stayed away too long
 WAITING = 4  # questions of one guest
 ENDING = "Earshot is being closed: send this again when it is back. What you wrote is kept."
-OVER = "Your visit is over: load the page anew and give the password."
+STRANGER = "Your visit is over: load the page anew and give the password."
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+class Over(Refused):
+    """A guest was sent away a moment ago."""
 
 
 class Place:
@@ -103,7 +107,7 @@ class Places:
             return self.owner
         with self._lock:
             if not self.guests.knows(visitor.id):  # they were sent away a moment ago
-                raise Refused(OVER)
+                raise Over(STRANGER)
             place = self._guests.get(visitor.id)
             if place is None:
                 place = self._guests[visitor.id] = self._opened(visitor.id)

@@ -73,7 +73,8 @@ export function start() {
     $("#foot .settings").addEventListener("click", () => told(visit));
     return;
   }
-  const opener = translate(made('<button type="button" class="reset guests owners" data-t="guests.open"></button>'));
+  const opener = made('<button type="button" class="reset guests"></button>');
+  opener.textContent = t("guests.open");
   before.before(opener);
   opener.onclick = () => told(open);
   sheet = translate(made(`<dialog id="guests" aria-labelledby="guests-title"><form method="dialog">

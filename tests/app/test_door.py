@@ -278,7 +278,8 @@ def test_a_session_of_gradios_belongs_to_who_used_it_first(app):
         assert intruder.get("/gradio_api/heartbeat/abc").status_code == 403
         assert intruder.post("/gradio_api/cancel", json=asked).status_code == 403
     assert owner.post("/gradio_api/cancel", json={"session_hash": ["x"]}).status_code == 403
-    assert guest.post("/gradio_api/queue/join", content=b"x" * 4_000_001).status_code == 413
+    much = {"content": b"x" * 4_000_001, "headers": {"content-type": "application/json"}}
+    assert guest.post("/gradio_api/queue/join", **much).status_code == 413
 
 
 def test_the_login_page_is_strict_and_in_the_persons_language(app):
@@ -302,3 +303,13 @@ def test_what_is_no_form_is_a_wrong_password(app):
     for body in (b"", b"x" * 5000, b"\xff=\xfe", b"password", b"&" * 100):
         assert guest.post(login.ADDRESS, content=body).status_code in (401, 429)
         time.sleep(0)
+
+
+def test_who_is_sent_away_while_asking_is_told(app, places, monkeypatch):
+    guest = browser(app)
+    enters(guest)
+    id = who(guest)["id"]
+    find = places.guests.find
+    monkeypatch.setattr(places.guests, "find", lambda *told: (find(*told), places.forget(id))[0])
+    refused = guest.get("/earshot/alive")
+    assert refused.status_code == 401 and "visit is over" in refused.json()["sentence"]
