@@ -23,7 +23,7 @@ from sqlite_utils import Database
 from sessions import lines, rows
 from sessions.database import File
 from sessions.errors import Gone, StillWriting, as_sentences
-from sessions.records import WRITING, ClipRef, Conversation, Turn, Whole
+from sessions.records import WRITING, ClipRef, Conversation, Turn, Whole, title_from
 
 SECRET = 21  # bytes in a link: 28 letters
 KEY = 32  # bytes
@@ -45,7 +45,7 @@ class Share:
     id: int
     conversation: str
     turn: int  # the last one that is shown
-    title: str  # of the conversation, when the link was made
+    title: str  # of the conversation when the link was made; one answer's is from its question
     alone: bool  # only that answer, with its question
     may_continue: bool  # whoever opens it may go on in a copy of their own
     created: float  # seconds since 1970, like the others
@@ -80,11 +80,11 @@ class Shares:
         secret = self._secret(seed, self._made_key())
         with self._file.writing() as db:
             about = rows.conversation(db, conversation)
-            last = _last(db, conversation, turn, alone)
+            line = _line(db, conversation, turn, alone)
             row = {
                 "conversation": conversation,
-                "turn": last,
-                "title": about.title,
+                "turn": line[-1],
+                "title": _title_of(db, line[-2]) if alone else about.title,
                 "seed": seed,
                 "hash": _hash(secret),
                 "alone": alone,
@@ -222,15 +222,20 @@ def _public(turn: Turn) -> Turn:
 # Rows
 
 
-def _last(db: Database, conversation: str, turn: int, alone: bool) -> int:
-    """The turn up to which is shared."""
+def _line(db: Database, conversation: str, turn: int, alone: bool) -> list[int]:
+    """The turns up to the one that is shared last."""
     last = lines.at(db, conversation, turn)
     line = lines.up(db, conversation, last, None) if last is not None else []
     if not line or (alone and (len(line) < 2 or line[-1]["role"] != "assistant")):
         raise Gone(NOTHING)
     if line[-1]["status"] == WRITING:
         raise StillWriting(UNFINISHED)
-    return last
+    return [row["id"] for row in line]
+
+
+def _title_of(db: Database, question: int) -> str:
+    """The conversation's would tell what else was asked."""
+    return title_from(rows.parts(db, [question]).get(question, ()))
 
 
 def _found(db: Database, where: str, value: object) -> Share:

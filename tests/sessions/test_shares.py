@@ -49,6 +49,7 @@ def test_one_answer_comes_with_its_question_and_its_recording(store, heard):
     share = store.shares.make(heard, answer.id, alone=True)
     question, shown = shares.shown(store, share).turns
     assert (question.text, shown.text) == ("Where?", "Outside <|1.00|>")
+    assert share.title == "Where?", "the conversation's would tell what else was asked"
     assert [clip.name for clip in question.clips] == ["dog.wav"]
 
 
