@@ -18,6 +18,7 @@ GIVEN = re.compile(  # to GET and HEAD
 )
 TAKEN = re.compile(r"/(?:earshot|s)/.+|/gradio_api/(?:queue/join|component_server|cancel|reset)/?")
 SESSION = re.compile(r"/gradio_api/(?:queue/join|component_server|cancel)/?")
+GRADIOS = "/gradio_api/"
 IN_PATH = re.compile(r"/gradio_api/heartbeat/(\w+)")
 LARGEST = 4 * 10**6  # bytes of what is asked: words, never sound
 MOST = 200  # sessions of one visitor that are remembered
@@ -41,6 +42,8 @@ class Narrow:
         allowed = GIVEN if is_read else TAKEN
         if scope["method"] not in ("GET", "HEAD", "POST") or not allowed.fullmatch(path):
             return await told(scope, receive, send, NOTHING, 404)
+        if path.startswith(GRADIOS) and not is_read and not _is_json(scope):
+            return await told(scope, receive, send, NOTHING, 415)
         session: object = ""
         if not is_read and SESSION.fullmatch(path):
             body = await _body(receive)
@@ -69,6 +72,12 @@ class Narrow:
             oldest, _ = mine.popitem(last=False)
             del self._whose[oldest]
         return True
+
+
+def _is_json(scope: Scope) -> bool:
+    """A form could be sent by a page elsewhere, and would hide whose session it names."""
+    kind = Request(scope).headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower() == "application/json"
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import assets, chat, i18n, theme, visitors
 from app.crowd import Counts, Crowd
 from app.door import Door, Entrance, Gate
+from app.mishap import Mishap
 from app.narrow import Narrow
 from app.owner import HOME
 from app.places import Place, Places
@@ -123,6 +124,7 @@ def middleware(
     entrance = Entrance(hosts=() if is_open else (*HOME, host))
     return [
         Middleware(AtHome),
+        Middleware(Mishap),
         Middleware(Door, gate=gate, entrance=entrance),
         Middleware(Crowd, counts=counts or Counts()),
         Middleware(Narrow),

@@ -195,6 +195,7 @@ def _run(file, name, size, wanted: _Wanted, kind=None) -> tuple[list[np.ndarray]
             wanted.progress(limits.seconds - room / SAMPLE_RATE)
             is_stated = len(chunks) == 1 and _states_more(program.log(), wanted)
             if room < 0 or is_stated:
+                chunks.clear()  # else what is raised would hold them
                 raise TooLarge(
                     f"{name} is longer than {limits.seconds / 60:.3g} minutes, the limit. "
                     "Cut it into parts."

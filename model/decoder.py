@@ -32,10 +32,10 @@ MEMORY = 1 << 30  # bytes of addresses, of which the program itself takes half; 
 LARGEST_BLOCK = 1 << 28  # bytes it may ask for at once
 LARGEST_LOG = 1 << 26  # bytes; a file with more to be said of is damaged
 SHOWN_LOG = 1 << 18  # bytes of it that are read
-QUICK, SLOW = 4, 4  # seconds of processor time for any file, and for each of its megabytes …
+QUICK, SLOW = 3, 4  # seconds of processor time for any file, and for each of its megabytes …
 PATIENCE = 900  # … and at most; three hours take 5 to 12, at the least bits in 7 MB
 STOPPED = b"received signal"  # its last words when its time is up
-BUSY = 6  # times as long by the clock, on a machine that does much else
+BUSY = 3  # times as long by the clock, on a machine that does much else
 FORMATS = (  # a file's own sound, or a video's; no playlist, no picture, nothing from a network
     *("wav", "w64", "aiff", "au", "caf", "voc", "iff", "flac", "mp3", "aac", "loas", "latm", "mov"),
     *("matroska", "ogg", "asf", "avi", "flv", "mpeg", "mpegts", "ac3", "eac3", "dts", "truehd"),

@@ -1,0 +1,47 @@
+"""What went wrong inside is told as a sentence, and nothing of it but that."""
+
+import logging
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from app import chat
+from app.i18n import LANGUAGES
+from app.mishap import Mishap
+
+
+async def fails(request):
+    raise KeyError("a secret within")
+
+
+async def breaks(request):
+    async def half():
+        yield b"half"
+        raise KeyError("a secret within")
+
+    return StreamingResponse(half())
+
+
+@pytest.fixture
+def client():
+    routes = [Route("/fails", fails, methods=["GET", "POST"]), Route("/breaks", breaks)]
+    app = Starlette(routes=routes, middleware=[Middleware(Mishap)])
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def test_a_bug_is_a_sentence_in_the_visitors_language(client, caplog):
+    with caplog.at_level(logging.ERROR):
+        answer = client.post("/fails?token=hidden", headers={"accept-language": "de"})
+    assert answer.status_code == 500
+    assert answer.json() == {"sentence": LANGUAGES["de"].heard(chat.OURS)}
+    assert "POST /fails failed" in caplog.text and "hidden" not in caplog.text
+    assert "KeyError" in caplog.text, "who runs it can find the cause"
+
+
+def test_an_answer_that_has_begun_is_cut_off(client):
+    with pytest.raises(KeyError):
+        TestClient(client.app).get("/breaks")
