@@ -86,11 +86,12 @@ def inviting(sharing: Sharing, policy: Policy) -> list[Command]:
 
     def invitation(asked: dict, language: Language) -> dict:
         """What the sheet shows besides."""
-        shared = sharing.shared
+        shared, wish = sharing.shared, sharing.wish
+        can_read = not (wish.server and wish.https)  # else what passes is between us and a browser
         return {
             "rules": rules(policy, language),
             "hours": HOURS,
-            "through": sharing.wish.server or GRADIOS,
+            "through": (wish.server or GRADIOS) if can_read else "",
             "qr": qr.for_page(shared.address) if shared else "",
         }
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import assets, i18n
 from app.certificate import Certificate
 from app.door import Entered, Entrance
+from app.web import AtHome
 from model.errors import EarshotError
 
 PATIENCE = 20.0  # seconds for the port to open or close, on a busy machine
@@ -84,7 +85,7 @@ class Porch:
         if scope["type"] != "http":  # the page has no websockets
             return
         if self._entered is None:
-            return await _over(Request(scope))(scope, receive, send)
+            return await AtHome(_over(Request(scope)))(scope, receive, send)
         # a tunnel takes the https off before it comes here
         told = {"scheme": "https"} if self._is_https else {}
         await self._entered(scope | told, receive, send)

@@ -62,7 +62,7 @@ async function fill() {
   const names = [0, ...hours].map(n => [n ? t("sharing.ends.hours", { n }) : t("sharing.ends.never"), n]);
   const select = $("select", sheet), chosen = select.value || "0";
   select.replaceChildren(...names.map(([name, n]) => new Option(name, n, false, String(n) === chosen)));
-  line(".through", t("sharing.through", { server: through }));
+  line(".through", through && t("sharing.through", { server: through }));
   $(".qr", sheet).hidden = !qr;
   if (qr) $(".qr", sheet).src = qr;
   $(".password code", sheet).textContent = "";

@@ -124,7 +124,7 @@ class Frps:
         with contextlib.closing(visitor):
             say(control, WANTED)
             with self._wait:
-                if not self._wait.wait_for(lambda: self._work, timeout=2):
+                if not self._wait.wait_for(lambda: self._work, timeout=10):
                     return
                 work = self._work.pop()
             say(work, START)
