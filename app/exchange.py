@@ -20,12 +20,14 @@ from app.places import Places
 from app.web import from_the_page, receive, refusal
 from model.audio import Limits
 from model.errors import EarshotError
-from sessions import archive, transfer
+from sessions import archive, shares, transfer
 from sessions.errors import StoreError, as_sentences
+from sessions.records import Whole
 from sessions.store import Store
 
 LARGEST = archive.LARGEST  # bytes of a file that is taken in
 MOST_FOUND = 10_000  # conversations of a search that one file takes
+NUMBER = re.compile("[0-9]{1,18}")
 NAME_LENGTH = 80  # characters of a file's name, before its suffix
 TYPES = {
     "markdown": "text/markdown",
@@ -34,16 +36,20 @@ TYPES = {
     "html": "text/html",
 }
 
-Named = Callable[[], tuple[list[str], str]]  # ids of conversations, and what their file is called
+# conversations, by their ids or whole, and what their file is called
+Named = Callable[[], tuple[list[str | Whole], str]]
 
 
 def routes(places: Places, largest: int = LARGEST) -> list[Route]:
     async def give(request: Request) -> Response:
-        """A conversation as a file."""
-        id = request.path_params["id"]
+        """A conversation as a file, or one answer of it with its question."""
+        id, answer = request.path_params["id"], request.query_params.get("answer", "")
         store = (await places.at(request)).store
 
-        def named() -> tuple[list[str], str]:
+        def named() -> tuple[list[str | Whole], str]:
+            if answer:
+                one = shares.excerpt(store, id, int(answer) if NUMBER.fullmatch(answer) else 0)
+                return [one], one.conversation.title
             return [id], store.conversation(id).title or i18n.of(request).say("list.untitled")
 
         return await written(request, store, request.query_params.get("form", "html"), named)
@@ -53,7 +59,7 @@ def routes(places: Places, largest: int = LARGEST) -> list[Route]:
         tag, words = (request.query_params.get(name, "") for name in ("tag", "words"))
         store = (await places.at(request)).store
 
-        def named() -> tuple[list[str], str]:
+        def named() -> tuple[list[str | Whole], str]:
             return several(store, tag, words), f"Earshot {words or tag or date.today()}"
 
         return await written(request, store, "zip", named)
@@ -107,10 +113,10 @@ def several(store: Store, tag: str = "", words: str = "") -> list[str]:
 
 
 def _write(store: Store, named: Named, path: Path, kind: str, language: Language) -> str:
-    ids, title = named()
+    given, title = named()
     with as_sentences(), path.open("wb") as file:
         sound = chat.Recall(store, seconds=0).clip  # each is looked at once
-        transfer.export(store, ids, file, kind, looks=webpage.looks(language, sound))
+        transfer.export(store, given, file, kind, looks=webpage.looks(language, sound))
     return title
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from html import escape
 
 from starlette.concurrency import run_in_threadpool
@@ -149,7 +150,8 @@ def routes(places: Places, wrong: Wrong | None = None) -> list[Route]:
         whole = found.whole(found.share.created)
         html = await run_in_threadpool("".join, pieces([whole], sources, looks))
         if request.method == "GET" and not _is_owner(request):
-            await run_in_threadpool(place.store.shares.visit, found.share.id)
+            with suppress(StoreError):  # what cannot be counted can be read all the same
+                await run_in_threadpool(place.store.shares.visit, found.share.id)
         return _page(html, looks.policy("'self' data:"))
 
     async def sound(request: Request, found: Shown) -> Response:

@@ -196,6 +196,21 @@ def shown(store, share: Share) -> Shown:
     return Shown(share, (replace(first, parent=None), *others))
 
 
+def excerpt(store, conversation: str, answer: int) -> Whole:
+    """One answer with its question, as a link to it would show them."""
+    store.conversation(conversation)
+    line = store.turns(conversation, answer)
+    if len(line) < 2 or line[-1].role != "assistant":
+        raise Gone(NOTHING)
+    if line[-1].status == WRITING:
+        raise StillWriting(UNFINISHED)
+    title, (question, last) = title_from(line[-2].parts), map(_public, _with_its_recording(line))
+    about = Conversation(
+        id="", title=title, leaf=last.id, created=question.created, updated=last.updated
+    )
+    return Whole(about, (replace(question, parent=None), last))
+
+
 def copied(store, given: Shown, other) -> Conversation:
     """What a link shows as a new conversation of another store, with its sound."""
     now = time.time()

@@ -39,14 +39,15 @@ class Taken:
 
 def export(
     store: Store,
-    ids: Iterable[str],
+    given: Iterable[str | Whole],
     file: BinaryIO,
     kind: str,
     looks: Looks = Looks(),  # noqa: B008 (it is frozen)
 ) -> None:
-    """Write conversations as `markdown`, `json`, `zip` or `html`. All but Markdown, which is for
-    reading, come back without loss; of JSON's clips only the names."""
-    wholes = [store.whole(id) for id in ids]
+    """Write conversations, by their ids or as they are given, as `markdown`, `json`, `zip` or
+    `html`. All but Markdown, which is for reading, come back without loss; of JSON's clips only the
+    names."""
+    wholes = [one if isinstance(one, Whole) else store.whole(one) for one in given]
     with as_sentences():
         if kind == "markdown":
             texts = (transcript.markdown(whole, looks.labels) for whole in wholes)

@@ -29,19 +29,24 @@ export async function share(conversation, answer = 0) {
   const { may, address: base, links } = await call("shared");
   about = { conversation, answer };
   const form = $("form", sheet);
-  $(".what", form).hidden = !answer || !may;
+  $(".what", form).hidden = !answer;
   form.elements.what.value = answer ? "answer" : "whole";
   $(".made", form).hidden = true;
   for (const part of $$(".linking", form)) part.hidden = !may;
+  describe();
   $(".state", form).textContent = t(!may ? "share.guest" : base ? "share.on" : "share.off");
   $(".all", form).hidden = !may || !links.length;
   sheet.showModal();
 }
 
+/** The answer that is meant; 0 for the whole conversation. */
+const meant = () => ($("form", sheet).elements.what.value === "answer" ? about.answer : 0);
+
+const describe = () => ($(".holds", sheet).textContent = t(meant() ? "share.file.answer" : "share.file.whole"));
+
 async function make() {
-  const { what, lasts, may_continue } = $("form", sheet).elements;
-  const answer = what.value === "answer" ? about.answer : 0;
-  const asked = { conversation: about.conversation, answer, lasts: lasts.value, may_continue: may_continue.checked };
+  const { lasts, may_continue } = $("form", sheet).elements;
+  const asked = { conversation: about.conversation, answer: meant(), lasts: lasts.value, may_continue: may_continue.checked };
   const link = await call("share", asked);
   const field = $(".made input", sheet);
   field.value = address(link, link.address);
@@ -106,6 +111,7 @@ function sheets() {
     <label class="check linking"><input type="checkbox" name="may_continue"><span data-t="share.may_continue"></span></label>
     <p class="fine linking" data-t="share.fine"></p>
     <p class="fine state" role="status"></p>
+    <p class="fine holds"></p>
     <div class="made" hidden><input readonly spellcheck="false" data-t-aria-label="share.link"><button type="button" class="copies" data-t="share.copy"></button></div>
     <footer><button type="button" class="all linking" data-t="share.links"></button><button type="button" class="file" data-t="share.file"></button><button type="submit" class="save linking" data-t="share.make"></button></footer>
     </form></dialog>`));
@@ -125,7 +131,8 @@ export function start() {
   $("[name=lasts]", sheet).replaceChildren(...Object.entries(LASTS).map(([key, words]) => new Option(t(words), key, false, key === USUAL)));
   $("form", sheet).onsubmit = event => (event.preventDefault(), told(make));
   $(".made .copies", sheet).onclick = () => copy($(".made input", sheet).value);
-  $(".file", sheet).onclick = () => download(`earshot/export/${about.conversation}?form=html`);
+  $(".file", sheet).onclick = () => download(`earshot/export/${about.conversation}?form=html${meant() ? `&answer=${meant()}` : ""}`);
+  $(".what", sheet).onchange = describe;
   $(".all", sheet).onclick = () => told(links);
   const entry = made('<button type="button" class="reset links"></button>');
   entry.textContent = t("share.links.open");

@@ -71,6 +71,23 @@ def test_each_form_says_what_it_is(client, talk):
     assert client.get("/earshot/export/none").status_code == 404
 
 
+def test_one_answer_goes_out_with_its_question_and_nothing_else(client, store, talk, tmp_path):
+    store.ask(talk, ("and then?",))
+    answer = store.begin(talk)
+    store.finish(answer.id, "nothing more", "done")
+    store.rate(answer.id, True, "a private note")
+    given = client.get(f"/earshot/export/{talk}?form=html&answer={answer.id}")
+    assert 'filename="and then.html"' in given.headers["content-disposition"]
+    assert "nothing more" in given.text and "What does she say?" not in given.text
+    assert "private" not in given.text
+    with Store(tmp_path / "elsewhere") as other:
+        (copy,) = transfer.take(other, given.content, chat.check).conversations
+        question, answer = other.turns(copy.id)
+        assert question.clips[0].digest == store.turns(talk)[0].clips[0].digest
+    for wrong in ("x", "0", "99", "-1", "²", "9" * 99, store.turns(talk)[0].id):
+        assert client.get(f"/earshot/export/{talk}?form=html&answer={wrong}").status_code == 404
+
+
 def test_all_or_some_go_into_one_file_and_come_back(client, store, talk, tmp_path):
     tagged, other, gone = (store.start().id for _ in range(3))
     for id, text in ((tagged, "a wren"), (other, "a robin"), (gone, "a dog")):
