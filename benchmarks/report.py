@@ -68,6 +68,12 @@ ROWS = {
         "{list, first page of 50:.1f} ms, {search a rare word:.1f} ms, "
         "{open the last 60 of 2,000 turns:.1f} ms",
     ),
+    "guests": Row(
+        "{guests} guests for {minutes:g} minutes with a kill -9 in the middle: questions "
+        "acknowledged and lost; longest wait over the median",
+        "python -m benchmarks.guests",
+        "{acknowledged:,} and {lost}; {longest_over_median:.1f}",
+    ),
     "microphone": Row(
         "{record[played_s]:.0f} s through a virtual microphone: length off, blocks lost, likeness; "
         "of {starts[utterances]} utterances cut at their beginning; a question after speech and "

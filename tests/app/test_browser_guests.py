@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM, reason=f"no Chromium: none of {', '.join(NAMES)} is in PATH"),
 ]
-PASSWORD = "nine blackbirds"
+PASSWORD = "seven quiet owls"
 POLICY = "upload = false\nsampling = false\nmessages_an_hour = 3\n"
 
 

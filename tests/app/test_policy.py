@@ -1,6 +1,7 @@
 """What guests may do: the file that says so, and that nothing gets past it."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,12 @@ from app.policy import BadPolicy, Policy
 from model.audio import Limits
 from model.messages import Clip
 from model.spec import SAMPLE_RATE
+
+
+def test_the_readme_shows_the_file_as_it_is_written(tmp_path):
+    lines = policy.write(tmp_path).read_text().splitlines()[2:]
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert "```\n" + "\n".join(lines) + "\n```" in readme
 
 
 def test_the_file_that_is_written_says_what_is_usual(tmp_path):
