@@ -33,6 +33,7 @@ def toy(command: str, scratch: Path) -> list[str]:
     small = {
         "benchmarks.decoding": ["--minutes", "1", "--runs", "1"],
         "benchmarks.full_shape": ["--toy"],
+        "benchmarks.crash": ["--moments", "1"],
         "benchmarks.turns": ["--seconds", "3", "--tokens", "4"],
         "benchmarks.answering": ["--tokens", "8", "--runs", "1"],
         "benchmarks.training": ["--steps", "1", "--seconds", "4"],
@@ -41,6 +42,7 @@ def toy(command: str, scratch: Path) -> list[str]:
         "benchmarks.microphone": ["--seconds", "3", "--hours", "0.05", "--utterances", "3"],
     }
     given = {"recording.mp3": scratch / "recording.mp3", "DIR": ROOT.parent / "shared" / "parity"}
+    given["everything.zip"] = scratch / "everything.zip"
     given["my-model"] = "earshot-mini"  # a model of one's own takes minutes
     words = [str(given.get(word, word)) for word in words]
     if words[1] == "-m" and words[2] in small:
@@ -68,6 +70,8 @@ def run(command: str, scratch: Path) -> None:
         "download",
         "evaluate",
         "train",
+        "backup",
+        "restore",
     } & set(words)
     print("$", command, flush=True)
     environment = os.environ | {"EARSHOT_DATA": str(scratch / "data")}
@@ -97,13 +101,16 @@ def run(command: str, scratch: Path) -> None:
 
 
 def prepare(scratch: Path) -> None:
-    """A recording, and an official checkpoint of toy size."""
+    """A recording, an official checkpoint of toy size, and something to keep."""
     from benchmarks import synthetic
     from benchmarks.turns import tones
     from model.audio import export
+    from sessions.store import Store
 
     export(tones(3, 0), scratch / "recording.mp3", "mp3")
     synthetic.write(scratch / "official", synthetic.TOY)
+    with Store(scratch / "data") as store:
+        store.ask(store.start().id, ("What do you hear?",))
 
 
 def main() -> None:

@@ -74,6 +74,13 @@ ROWS = {
         "python -m benchmarks.guests",
         "{acknowledged:,} and {lost}; {longest_over_median:.1f}",
     ),
+    "crash": Row(
+        "kill -9 at {moments} random moments, {while_starting} of them while it starts: damaged "
+        "stores; lost of {questions:,} questions, {answers:,} answers and {clips:,} recordings "
+        "that were confirmed",
+        "python -m benchmarks.crash",
+        "{corrupt}; {lost}",
+    ),
     "microphone": Row(
         "{record[played_s]:.0f} s through a virtual microphone: length off, blocks lost, likeness; "
         "of {starts[utterances]} utterances cut at their beginning; a question after speech and "

@@ -38,8 +38,8 @@ async function turn() {
   timer = setTimeout(turn, EVERY);
 }
 
-function say(isTrouble, key) {
-  $("#offline span").textContent = t(key);
+function say(isTrouble, sentence) {
+  $("#offline span").textContent = sentence;
   $("#offline").hidden = !isTrouble;
 }
 
@@ -50,14 +50,14 @@ async function look() {
     if (answer.status === 410) return location.reload(); // no longer shared: the server says so
     now = await answer.json();
   } catch {
-    say(true, "offline");
+    say(true, t("offline"));
     return;
   }
   // Gradio's session ended with the process that gave this page; the draft is kept
   if (process && now.process !== process) return isBusy() || location.reload();
   const wasAway = !$("#offline").hidden && !isEnding;
   isEnding = now.ending;
-  say(isEnding, "ending");
+  say(isEnding, t("ending"));
   const isNews = wasAway || isDoubted || (changed && now.changed !== changed);
   [process, changed, isDoubted] = [now.process, now.changed, false];
   told(now.model);
