@@ -79,7 +79,7 @@ def open_program() -> str:
 
 
 def _dig_gradios(port: int, server: Server | None) -> Tunnel:
-    program = gradios_program()
+    program = gradios_program(server)
     server = server or gradios_server()
     command = [program, "http", "-n", secrets.token_urlsafe(32), "-l", str(port)]
     command += ["-i", "127.0.0.1", "--uc", "--sd", "random", "--ue"]
@@ -93,7 +93,7 @@ def _dig_gradios(port: int, server: Server | None) -> Tunnel:
     return Tunnel(running.until(lambda line: (found := DUG.search(line)) and found[1]), running)
 
 
-def gradios_program() -> str:
+def gradios_program(server: Server | None = None) -> str:
     """Gradio's frpc, fetched if need be, and only if it is the very one that Gradio published."""
     from gradio import tunneling
 
@@ -103,6 +103,11 @@ def gradios_program() -> str:
             tunneling.Tunnel.download_binary()
         except Exception:  # whatever a network, a proxy or a disk can do
             path.unlink(missing_ok=True)
+            if server:
+                raise NoTunnel(
+                    f"There is no frpc for the share server {server}: put the open one into PATH, "
+                    f"or for one of Gradio's kind {tunneling.BINARY_URL} at {path}."
+                ) from None
             raise NoTunnel(
                 f"The tunnel's program is not here and could not be fetched. Put "
                 f"{tunneling.BINARY_URL} at {path}, or share with this network only: --share lan."

@@ -156,6 +156,8 @@ def test_without_the_program_it_is_said_which_and_where_to_put_it(page, monkeypa
     assert str(tmp_path / "frpc_here") in str(refused.value)
     assert "http://127.0.0.1:9/frpc_here" in str(refused.value)
     assert "--share lan" in str(refused.value)
+    with pytest.raises(NoTunnel, match="There is no frpc for the share server 127.0.0.1:7000: put"):
+        tunnel.dig(page, "127.0.0.1:7000")
 
 
 def test_another_program_in_its_place_is_not_run(page, gradios, monkeypatch):
