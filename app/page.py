@@ -159,14 +159,14 @@ def serve(
             raise PortTaken(f"Port {port} is not free: give another one with --port.") from error
         ready(page.local_url)
         with closing(sharing):
-            if sharing.wish.how != NONE:
-                told(begun(sharing, places.policy))
-            _until_interrupted()
+            with suppress(KeyboardInterrupt):  # Ctrl-C, or the polite signal: see launch.py
+                if sharing.wish.how != NONE:
+                    told(begun(sharing, places.policy))
+                _stay()
             places.wind_up(PATIENCE)
             page.close(verbose=False)
 
 
-def _until_interrupted() -> None:
-    with suppress(KeyboardInterrupt):  # Ctrl-C, or the polite signal: see launch.py
-        while True:
-            time.sleep(0.2)  # a lock would not be interrupted on Windows
+def _stay() -> None:
+    while True:
+        time.sleep(0.2)  # a lock would not be interrupted on Windows
