@@ -1,6 +1,7 @@
 """Rows of the database as records, and back."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -17,6 +18,8 @@ CONVERSATION = (
     " (select json_group_array(tag) from tags where conversation = c.id) as tags"
 )
 HIDDEN = {"writer"}  # columns of a turn that are the store's own
+LONGEST_NAME = 300  # characters of a clip's; a file's has at most 255
+UNNAMED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")  # hides or turns text
 AT_ONCE = 500  # variables in one statement: some SQLite builds take 999
 
 
@@ -75,7 +78,7 @@ def part_row(turn: int, position: int, part: Part) -> dict:
     row = {"turn": turn, "position": position, "text": None, "clip": None, "name": ""}
     if isinstance(part, str):
         return row | {"text": whole(part)}
-    return row | {"clip": part.digest, "name": whole(part.name)}
+    return row | {"clip": part.digest, "name": name(part.name)}
 
 
 def _part(row: dict) -> Part:
@@ -87,6 +90,11 @@ def _part(row: dict) -> Part:
 def whole(text: str) -> str:
     """Half a surrogate pair, as a browser may send it, is no text that could be stored."""
     return text.encode("utf-8", "replace").decode()
+
+
+def name(given: str) -> str:
+    """What a clip is called: on one line, not for ever, and read in the direction it is written."""
+    return whole(UNNAMED.sub(" ", given[:LONGEST_NAME]))
 
 
 def unheard(stretches: Iterable[Unheard]) -> str:

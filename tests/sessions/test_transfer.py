@@ -500,3 +500,121 @@ def test_base64_of_a_page_is_the_sound(store, full):
     page = exported(store, [full], "html")
     found = {base64.b64decode(text) for text in re.findall(rb'base64,([A-Za-z0-9+/=]+)"', page)}
     assert found == set(sounds(store).values())
+
+
+# Lies of other kinds
+
+
+def zip64(file, **lies):
+    """The archive with an end for large numbers, which may lie."""
+    at = file.rindex(b"PK\5\6")
+    count, size, start = struct.unpack_from("<HLL", file, at + 10)
+    told = {"count": count, "size": size, "start": start} | lies
+    large = struct.pack("<4sQHHLLQQ", b"PK\6\6", 44, 45, 45, 0, 0, told["count"], told["count"])
+    large += struct.pack("<QQ", told["size"], told["start"])
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
+    return file[:at] + large + locator + file[at:]
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"count": 2**63},
+        {"size": 2**62},
+        {"size": 0},
+        {"start": 2**62},
+        {"start": 2**64 - 1},
+    ],
+    ids=str,
+)
+def test_an_end_for_large_numbers_may_lie(store, other, full, check, lies):
+    file = exported(store, [full], "zip")
+    assert transfer.take(other, zip64(file), check)
+    try:
+        transfer.take(other, zip64(file, **lies), check)
+    except BadBundle:
+        assert set(lies) != {"count"}
+    else:
+        assert set(lies) == {"count"}, "how many there are is not believed anyway"
+
+
+def test_a_size_in_the_list_that_is_not_the_files_is_refused(store, other, full, check):
+    file = exported(store, [full], "zip")
+    for field, lie in ((24, 1), (24, 0xFFFF_FFFE), (20, 1), (42, 0x7FFF_FFFF)):
+        for at in (found.start() for found in re.finditer(rb"PK\x01\x02", file)):
+            lied = bytearray(file)
+            struct.pack_into("<L", lied, at + field, lie)
+            with pytest.raises(BadBundle):
+                transfer.take(other, bytes(lied), check)
+    assert other.counts().conversations == 0
+
+
+def test_files_that_share_their_bytes_are_refused(store, other, full, check):
+    """What makes a bomb of petabytes: every name leads to the same packed bytes."""
+    file = exported(store, [full], "zip")
+    first, second, *_ = (found.start() for found in re.finditer(rb"PK\x01\x02", file))
+    (shared,) = struct.unpack_from("<L", file, first + 42)
+    lied = bytearray(file)
+    struct.pack_into("<L", lied, second + 42, shared)
+    with pytest.raises(BadBundle):
+        transfer.take(other, bytes(lied), check)
+
+
+NAMES = ["/clips/x.flac", "C:\\x.flac", "\\\\host\\x", "clips/" + "a" * 31 + ".flac", "clips//x"]
+NAMES += ["CONVERSATIONS.JSON", "clips/CON.flac", "clips/\u202e.flac", "./conversations.json"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_but_those_of_an_export_is_taken(store, other, full, check, name):
+    file = repacked(exported(store, [full], "zip"), lambda files: files.update({name: b"x"}))
+    with pytest.raises(BadBundle, match="no export has"):
+        transfer.take(other, file, check)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b'{"a":' * 200_000 + b"1" + b"}" * 200_000,
+        b"[" * 500_000,
+        b'{"kind": "earshot-conversations", "kind": {}}',
+        b'{"version": 1e999}',
+        b'{"version": ' + b"9" * 10_000 + b"}",
+        b'{"kind": "\\ud800"}',
+        b'{"kind": -Infinity}',
+        b"\xff\xfe{\0}\0",
+        b"null",
+        b"{}\0",
+    ],
+    ids=range(10),
+)
+def test_strange_json_is_refused_in_an_archive_too(store, other, full, check, document):
+    file = repacked(
+        exported(store, [full], "zip"), lambda files: files.update({"conversations.json": document})
+    )
+    with pytest.raises(BadBundle):
+        transfer.take(other, file, check)
+    assert other.counts().conversations == 0
+
+
+def test_no_turn_is_its_own_ancestor(store, other, full, check):
+    """Parents stand before their children in the file, so that there is no circle."""
+    n = len(store.whole(full).turns)
+    for place in range(n):
+        for parent in range(place, n):
+            lied = changed(store, full, setting(*C, "turns", place, "parent", to=parent))
+            with pytest.raises(BadBundle, match="parent"):
+                transfer.take(other, lied, check)
+
+
+def test_a_clips_name_is_one_line_that_hides_nothing(store, other, full, check):
+    name = "a\0b\r\nc\u202egnp.exe\u2029" + "x" * 500
+
+    def change(given):
+        for turn in given["conversations"][0]["turns"]:
+            for part in turn["parts"]:
+                if "clip" in part:
+                    part["name"] = name
+
+    (new,) = transfer.take(other, changed(store, full, change), check).conversations
+    (said, *_) = (clip.name for turn in other.turns(new.id) for clip in turn.clips)
+    assert said.startswith("a b  c gnp.exe ") and said.isprintable() and len(said) == 300
