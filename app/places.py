@@ -143,7 +143,8 @@ class Places:
         self.is_ending = True
         self._line.rest(ENDING)
         ends = time.monotonic() + patience
-        all_talks = [place.talks for place in (*self._guests.values(), self.owner)]
+        with self._lock:
+            all_talks = [place.talks for place in (*self._guests.values(), self.owner)]
         for talks in all_talks:
             talks.drop_waiting()
         for talks in all_talks:
