@@ -14,7 +14,7 @@ from app.wish import LINK, NONE, PASSWORD, WAYS, Wish, seconds_of  # noqa: E402
 from model.errors import EarshotError, Empty  # noqa: E402
 from model.messages import Message, Sampling  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
-from sessions.errors import StoreError  # noqa: E402
+from sessions.errors import DAMAGED, StoreError  # noqa: E402
 
 STAGES = ("warmstart", "pretrain", "sft", "joint", "adapt")  # model/training/stages.py
 COMMANDS = (
@@ -232,6 +232,8 @@ def main(argv: list[str] | None = None) -> int:
         return RUN[words.command](words) or 0
     except (EarshotError, StoreError) as error:
         print(error, file=sys.stderr)
+        if str(error) == DAMAGED:
+            print(_what_backups(_data(words)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(file=sys.stderr)
@@ -433,6 +435,13 @@ def _items(words: argparse.Namespace) -> list:
         return items
     (benchmark,) = benchmarks.parts(words.benchmark)
     return [replace(item, task=benchmark.name) for item in items]
+
+
+def _what_backups(folder: Path) -> str:
+    from sessions import backup
+
+    days = ", ".join(str(one.day) for one in backup.listed(folder))
+    return f"There are backups of {days}." if days else f"There is no backup in {folder}."
 
 
 def run_backup(words: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ from sessions.errors import Gone, StoreTrouble, as_sentences
 from sessions.presence import Presence
 
 RUNNING = "Earshot is running on {folder}: end it first, so that nothing it writes is lost."
-NO_BACKUP = "There is no backup in {folder}."
+NO_BACKUP = "There is no backup in {folder}. To begin anew, give earshot.db another name there."
 NO_SUCH = "There is no backup of {word} in {folder}; there are: {days}."
 NOT_ONE = "{path} is no backup of Earshot, or is damaged; nothing was changed."
 

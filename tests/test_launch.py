@@ -161,4 +161,8 @@ def test_backup_and_restore_from_the_command_line(capsys, tmp_path):
 def test_a_damaged_store_is_a_sentence_and_no_traceback(capsys, tmp_path):
     (tmp_path / "earshot.db").write_bytes(b"not a database at all " * 500)
     assert launch.main(["--model", "parrot", "--no-browser", "--data", str(tmp_path)]) == 1
-    assert "launch.py restore" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "launch.py restore" in told and "There is no backup" in told
+    (tmp_path / "backups" / "earshot-2026-11-22").mkdir(parents=True)
+    assert launch.main(["--model", "parrot", "--no-browser", "--data", str(tmp_path)]) == 1
+    assert "There are backups of 2026-11-22." in capsys.readouterr().err
