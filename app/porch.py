@@ -40,7 +40,8 @@ class Porch:
         port: int,
         certificate: Certificate | None = None,
     ):
-        self._app, self._entered, self._is_https = app, None, False
+        self._app, self._entered = app, None
+        self._is_https = self._is_tunnel = False
         listening = _bound(host, port)
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
@@ -59,8 +60,8 @@ class Porch:
         self._served = asyncio.run_coroutine_threadsafe(serving, loop)
         self._wait()
 
-    def let_in(self, entrance: Entrance) -> None:
-        self._is_https = entrance.is_https
+    def let_in(self, entrance: Entrance, *, is_tunnel: bool = False) -> None:
+        self._is_https, self._is_tunnel = entrance.is_https, is_tunnel
         self._entered = Entered(self._app, entrance)
 
     def shut(self) -> None:
@@ -86,9 +87,17 @@ class Porch:
             return
         if self._entered is None:
             return await AtHome(_over(Request(scope)))(scope, receive, send)
-        # a tunnel takes the https off before it comes here
+        # a tunnel takes the https off before it comes here, and comes from this machine itself
         told = {"scheme": "https"} if self._is_https else {}
+        told |= {"client": (_beyond(Request(scope)), 0)} if self._is_tunnel else {}
         await self._entered(scope | told, receive, send)
+
+
+def _beyond(request: Request) -> str:
+    """Who stands at a tunnel's other end, as its server says. Who guesses passwords should not keep
+    all others waiting; but anybody may claim an address, so this is none that anything trusts."""
+    said = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return f"by the tunnel {said[:64]}"
 
 
 def _over(request: Request) -> Response:

@@ -162,7 +162,9 @@ class Sharing:
         self._open.append(dug)
         address = urlsplit(dug.address)
         # any name: the server may give us one of its own, and nobody who comes by it is the owner
-        porch.let_in(Entrance(may_be_owner=False, is_https=address.scheme == "https", hosts=()))
+        is_https = address.scheme == "https"
+        entrance = Entrance(may_be_owner=False, is_https=is_https, hosts=())
+        porch.let_in(entrance, is_tunnel=True)
         return f"{dug.address.rstrip('/')}/", own.fingerprint if own else ""
 
     def _porch(self, host: str, own: certificate.Certificate | None, port: int = 0) -> Porch:

@@ -36,6 +36,7 @@ SOON = 60  # seconds, on a busy machine
 async def who(request):
     visitor = visitors.of(request)
     told = {"guest": visitor.is_guest, "here": visitor.sits_here, "url": str(request.url)}
+    told["client"] = request.client.host
     return JSONResponse(told)
 
 
@@ -195,6 +196,32 @@ def test_a_link_leads_here_and_nowhere_else(shares, monkeypatch, tmp_path):
         shares.end()
         assert asked(shared.address, cookie=cookie)[0] == 410
         assert frps.carried >= 4
+
+
+def test_who_guesses_keeps_the_others_of_a_link_not_waiting(shares, monkeypatch, tmp_path):
+    monkeypatch.setenv(tunnel.PROGRAM, str(frp.program(tmp_path)))
+    with contextlib.closing(frp.Frps()) as frps:
+        server = f"127.0.0.1:{frps.port}"
+        address = shares.begin(Wish(how=LINK, server=server, password=PASSWORD)).address
+
+        def enter(password, whom):
+            form = {"password": password}
+            return asked(address, "earshot/login", form, x_forwarded_for=whom)[0]
+
+        guesses = [enter(f"guess {n}", "203.0.113.7") for n in range(8)]
+        assert guesses[0] == 401 and guesses[-1] == 429
+        assert enter(PASSWORD, "203.0.113.7") == 429
+        assert enter(PASSWORD, "203.0.113.8") == 303
+
+
+def test_nobody_can_claim_an_address_that_is_trusted(shares, monkeypatch, tmp_path):
+    monkeypatch.setenv(tunnel.PROGRAM, str(frp.program(tmp_path)))
+    with contextlib.closing(frp.Frps()) as frps:
+        server = f"127.0.0.1:{frps.port}"
+        address = shares.begin(Wish(how=LINK, server=server, password=PASSWORD)).address
+        cookie = entered(address).split(";")[0]
+        told = asked(address, cookie=cookie, x_forwarded_for="192.168.1.20")[1]
+        assert json.loads(told)["client"] == "by the tunnel 192.168.1.20"
 
 
 def test_https_goes_through_a_tunnel_of_ones_own(shares, monkeypatch, tmp_path):
