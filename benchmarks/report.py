@@ -81,6 +81,13 @@ ROWS = {
         "python -m benchmarks.crash",
         "{corrupt}; {lost}",
     ),
+    "xss": Row(
+        "{payloads} texts that would run a script, in all places that show a text, looked at in "
+        "{views} views in headless Chromium: run, stopped by the page's policy alone, loaded from "
+        "elsewhere",
+        "python -m benchmarks.xss",
+        "{run}, {stopped}, {loaded}",
+    ),
     "microphone": Row(
         "{record[played_s]:.0f} s through a virtual microphone: length off, blocks lost, likeness; "
         "of {starts[utterances]} utterances cut at their beginning; a question after speech and "
