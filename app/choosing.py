@@ -2,16 +2,19 @@
 layout."""
 
 from dataclasses import asdict
+from hashlib import blake2b
 
 from app import doctor
 from app.events import Command
 from app.i18n import Language
 from app.models import Models
+from app.policy import Allowance
 from sessions.store import Store
 
 
-def telling(models: Models) -> list[Command]:
-    """What everybody may know."""
+def telling(models: Models, allowance: Allowance) -> list[Command]:
+    """What everybody may know. What is wrong with a model, which may name folders, only who may
+    change it."""
 
     def model(asked: dict, language: Language) -> dict:
         """The model that answers, and what is under way."""
@@ -26,11 +29,13 @@ def telling(models: Models) -> list[Command]:
             "hears": about.hears,
             "note": language.heard(about.note),
             "licence": about.licence,
-            "stamp": f"{models.seat.name} {about.weights}",
+            "stamp": blake2b(f"{models.seat.name} {about.weights}".encode()).hexdigest()[:16],
             "loading": asdict(models.loading) if models.loading else None,
             "failed": None,
             "fetching": None,
         }
+        if not allowance.policy.model:
+            return told
         if failed:
             told["failed"] = {"title": failed.title, "why": language.heard(failed.sentence)}
         if fetching:

@@ -18,7 +18,6 @@ from sessions.errors import as_sentences
 
 NOTE = "guest.json"
 NAME_LENGTH = 40  # characters
-NOTED = 60  # seconds between two notes of when somebody was seen
 GONE = ".gone-"  # how the name of a folder begins that is being deleted
 
 
@@ -38,8 +37,8 @@ class Guests:
     def __init__(self, folder: Path):
         self.folder = folder
         self._lock = threading.Lock()
-        self._noted: dict[str, float] = {}  # when each was last seen, by the disk
         self._all = {guest.id: guest for guest in map(_read, _folders(folder))}
+        self._noted = {id: guest.seen for id, guest in self._all.items()}  # seen, by the disk
         for left in folder.glob(GONE + "*"):
             shutil.rmtree(left, ignore_errors=True)
 
@@ -56,13 +55,14 @@ class Guests:
             if found is None or found.password != password:
                 return None
             found = self._all[found.id] = replace(found, seen=now)
-            is_news = now - self._noted.get(found.id, 0.0) > NOTED
-            if is_news:
-                self._noted[found.id] = now
-        if is_news:
-            with suppress(OSError):  # a full disk keeps nobody out
-                self._write(found)
         return found
+
+    def note(self) -> None:
+        """Write down who was seen since the last time: to be called now and then."""
+        for guest in self.all():
+            if guest.seen != self._noted.get(guest.id, guest.seen):
+                with suppress(OSError):  # a full disk, or they were sent away meanwhile
+                    self._write(guest)
 
     def enter(self, password: str, name: str, token: str, most: int) -> tuple[Guest, str]:
         """Somebody who knew the password, and the token their browser will show from now on. Who

@@ -64,7 +64,11 @@ def build(models: Models, places: Places, sharing: Sharing) -> gr.Blocks:
     def everybodys(place: Place) -> dict[str, Command]:
         own = place.once(desk)
         works = (*talking(own), *turning(own), *measuring(own, models.seat), *shelving(own))
-        works = (*works, *telling(models), *linking(place, lambda: sharing.address))
+        works = (
+            *works,
+            *telling(models, place.allowance),
+            *linking(place, lambda: sharing.address),
+        )
         return named(*works, *visiting(places, place))
 
     def choosers(place: Place) -> dict[str, Command]:

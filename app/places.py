@@ -133,6 +133,7 @@ class Places:
 
     def tidy(self) -> None:
         """Close what nobody uses, and forget guests who were not here for too long."""
+        self.guests.note()
         self.close_idle()
         for id in self.guests.stale(self.policy.keep_days):
             self.forget(id)
@@ -152,6 +153,7 @@ class Places:
 
     def close(self) -> None:
         self._closing.set()
+        self.guests.note()
         for id in list(self._guests):
             self._leave(id)
         self.owner.talks.close()
@@ -182,6 +184,6 @@ class Places:
             who=id,
             line=self._line,
             recalled=RECALLED,
-            may_ask=allowance.ask,
+            may_ask=store.may_ask,
         )
         return Place(id, store, talks, allowance)

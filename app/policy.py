@@ -6,12 +6,14 @@ import threading
 import time
 import tomllib
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from app.chat import Refused
 from model.audio import Limits
 from model.errors import EarshotError
+from sessions.records import Conversation, Whole
 from sessions.store import Store
 
 FILE = "guests.toml"  # in the data folder
@@ -169,7 +171,8 @@ class Allowance:
 
 
 class GuestStore(Store):
-    """A store that takes no more than a guest may keep, whichever way it comes."""
+    """A store that takes no more than a guest may keep, whichever way it comes. What makes it
+    smaller is always taken."""
 
     def __init__(self, folder: Path, allowance: Allowance):
         self._allowance = allowance
@@ -181,6 +184,26 @@ class GuestStore(Store):
             if not self.clips.path(digest).exists():
                 self._allowance.keep(self.seconds() + seconds, self.size() + len(sound))
             super().keep(digest, seconds, sound)
+
+    def may_ask(self) -> None:
+        """Refuses an answer that is not to begin."""
+        self._fits()
+        self._allowance.ask()
+
+    def start(self, *told, **settings) -> Conversation:
+        self._fits()
+        return super().start(*told, **settings)
+
+    def change(self, id: str, **settings) -> Conversation:
+        self._fits()
+        return super().change(id, **settings)
+
+    def put(self, wholes: Iterable[Whole]) -> list[Conversation]:
+        self._fits()
+        return super().put(wholes)
+
+    def _fits(self) -> None:
+        self._allowance.keep(0.0, self.size())
 
     def seconds(self) -> float:
         """Of sound that is stored."""

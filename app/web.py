@@ -32,6 +32,7 @@ from sessions.errors import StoreError, as_sentences
 from sessions.records import ClipRef
 from sessions.store import Store
 
+GUESTS_AT_ONCE = 2  # recordings of one guest that come in at a time; none is on the disk before
 AT_ONCE = 2  # recordings that are read at a time: three hours take 0.7 GB meanwhile
 PROCESS = uuid4().hex  # another one after a restart
 POLICY = "; ".join(  # Gradio evaluates its templates, hence the two unsafe ones
@@ -137,6 +138,7 @@ class Readings(dict[str, float]):
 
     def __init__(self, place: Place):
         super().__init__()
+        self.free = asyncio.Semaphore(GUESTS_AT_ONCE if place.is_guests else 1000)
 
 
 def routes(
@@ -162,12 +164,13 @@ def routes(
 
         try:
             place.allowance.attach(request.query_params.get("from") == "microphone")
-            with as_sentences(), tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, "recording")
-                with path.open("wb") as file:
-                    await receive(request, file, name, most.size)
-                async with reading_in:
-                    clip = await run_in_threadpool(taken, path)
+            async with readings.free:
+                with as_sentences(), tempfile.TemporaryDirectory() as folder:
+                    path = Path(folder, "recording")
+                    with path.open("wb") as file:
+                        await receive(request, file, name, most.size)
+                    async with reading_in:
+                        clip = await run_in_threadpool(taken, path)
         except (EarshotError, StoreError) as error:
             return refusal(request, str(error))
         finally:

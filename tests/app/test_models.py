@@ -14,8 +14,9 @@ import pytest
 from app import chat
 from app.choosing import choosing, running, telling
 from app.events import OR_GUESTS, OWNERS
-from app.models import LOADING, Models
+from app.models import LOADING, Failed, Models
 from app.owner import is_owner
+from app.policy import UNLIMITED, Allowance, Policy
 from app.seat import Seat
 from app.talks import Talks
 from app.visitors import Visitor
@@ -242,9 +243,12 @@ def test_only_the_owner_may_change_the_model(slow, store, here):
         if work.__name__ != "machine":
             assert called(work, here, Visitor(), who=OWNERS)(name="slow") == refused
             assert called(work, here, Visitor(), who=OR_GUESTS)(name="slow") == refused
-    (model,) = telling(slow)
+    (model,) = telling(slow, Allowance(UNLIMITED))
     assert called(model, here, Visitor())()["name"] == "parrot"
-    assert slow.loading is None
+    slow.failed = Failed("Broken", "The folder /home/somebody/model is damaged.")
+    (guests,) = telling(slow, Allowance(Policy()))
+    assert "somebody" not in str(called(guests, here)()) and slow.loading is None
+    assert "somebody" in str(called(model, here)())
 
 
 @pytest.mark.parametrize(
@@ -266,7 +270,7 @@ def test_the_owner_is_who_sits_at_the_machine(host, headers, owns):
 
 
 def test_the_page_is_told_what_answers_and_what_is_under_way(slow, here):
-    (model,) = telling(slow)
+    (model,) = telling(slow, Allowance(UNLIMITED))
     told = called(model, here)()
     assert (told["name"], told["loading"], told["failed"]) == ("parrot", None, None)
     slow.use("slow")

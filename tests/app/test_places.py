@@ -244,6 +244,18 @@ def test_a_guest_who_waits_is_answered_between_those_who_ask_much(places):
     assert sorted(ended, key=ended.get) in (["a1", "b0", "a2"], ["b0", "a1", "a2"])
 
 
+def test_when_somebody_was_seen_outlives_the_process(places, tmp_path):
+    ada, token = comes(places)
+    first = json.loads((tmp_path / "guests" / ada.id / NOTE).read_text())["seen"]
+    time.sleep(0.01)
+    seen = places.guests.find(token, MARK).seen
+    places.tidy()
+    assert json.loads((tmp_path / "guests" / ada.id / NOTE).read_text())["seen"] == seen > first
+    places.forget(ada.id)
+    places.guests.note()
+    assert not (tmp_path / "guests" / ada.id).exists()
+
+
 def test_tokens_are_not_guessed_from_what_is_stored(tmp_path):
     guests = Guests(tmp_path)
     guest, token = guests.enter(MARK, "Ada", "", 5)

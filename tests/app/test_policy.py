@@ -125,3 +125,18 @@ def test_every_refusal_names_its_limit_in_every_language(code):
             refused()
         said = LANGUAGES[code].heard(str(told.value))
         assert said != str(told.value) and limit in said
+
+
+def test_a_full_place_takes_nothing_more_but_lets_go(tmp_path):
+    with policy.GuestStore(tmp_path, policy.Allowance(Policy(disk_mb=0.5))) as store:
+        id = store.start("x" * 500_000).id
+        for grows in (
+            store.start,
+            store.may_ask,
+            lambda: store.change(id, system="y"),
+            lambda: store.duplicate(id),
+        ):
+            with pytest.raises(Refused, match="0.5 MB"):
+                grows()
+        store.delete(id)
+        store.purge(0)
