@@ -86,7 +86,8 @@ class World:
         )
         for line in self.process.stdout:
             if line.startswith("ROUTES "):
-                self.routes = json.loads(line.removeprefix("ROUTES "))
+                found = json.loads(line.removeprefix("ROUTES "))  # Gradio's at first, then ours
+                self.routes += [one for one in found if one not in self.routes]
             address = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
             if address and int(address[1]) != self.port:
                 self.porch = int(address[1])

@@ -112,8 +112,9 @@ def commanded(known: Known, chance: random.Random) -> Asked:
     data = {key: _thing(known, chance) for key in chance.sample(KEYS, chance.randrange(0, 8))}
     if chance.random() < 0.7:
         data["conversation"] = chance.choice(known.ids)
+    who = chance.choice(list(known.askers))
     asked = {
-        "session_hash": chance.choice(("s1", "s2", "s3", _value(known, chance))),
+        "session_hash": _session(known, chance, who),
         "component_id": known.component if chance.random() < 0.9 else chance.randrange(-2, 40),
         "fn_name": chance.choice(known.commands) if chance.random() < 0.95 else "__init__",
         "data": data if chance.random() < 0.8 else _thing(known, chance),
@@ -121,24 +122,34 @@ def commanded(known: Known, chance: random.Random) -> Asked:
     if chance.random() < 0.1:
         asked.pop(chance.choice(list(asked)))
     body = json.dumps(asked).encode()
-    return _asked(known, chance, "POST", "/gradio_api/component_server", body)
+    return _asked(known, chance, "POST", "/gradio_api/component_server", body, who)
 
 
 def queued(known: Known, chance: random.Random) -> Asked:
     """What the page asks Gradio to do by itself."""
+    who = chance.choice(list(known.askers))
     asked = {
         "data": [_thing(known, chance) for _ in range(chance.randrange(3))],
         "event_data": _thing(known, chance),
         "fn_index": chance.choice((0, 1, 2, 3, -1, 99, None, "x")),
-        "session_hash": chance.choice(("s1", "s2", "s3", None, 7)),
+        "session_hash": _session(known, chance, who),
         "trigger_id": chance.choice((None, 1, 10**9)),
     }
     where = ("queue/join", "queue/join", "run/predict", "call/look", "cancel", "reset", "upload")
     path = f"/gradio_api/{chance.choice(where)}"
-    return _asked(known, chance, "POST", path, json.dumps(asked).encode())
+    return _asked(known, chance, "POST", path, json.dumps(asked).encode(), who)
 
 
-def _asked(known: Known, chance: random.Random, method: str, path: str, body: bytes = b"") -> Asked:
+def _session(known: Known, chance: random.Random, who: str) -> object:
+    """Gradio's: mostly one's own, at times somebody else's, or none that there could be."""
+    if chance.random() < 0.85:
+        return f"{who}{chance.randrange(3)}"
+    return chance.choice((f"{chance.choice(list(known.askers))}0", None, 7, ["x"], "", "\ud800"))
+
+
+def _asked(
+    known: Known, chance: random.Random, method: str, path: str, body: bytes = b"", who: str = ""
+) -> Asked:
     headers = {"x-earshot": "1"} if chance.random() < 0.8 else {}
     if body:
         kinds = (
@@ -168,7 +179,7 @@ def _asked(known: Known, chance: random.Random, method: str, path: str, body: by
     }
     for name in chance.sample(sorted(odd), chance.choice((0, 0, 0, 1, 2))):
         headers[name] = chance.choice(odd[name])
-    return Asked(chance.choice(list(known.askers)), method, path, headers, body)
+    return Asked(who or chance.choice(list(known.askers)), method, path, headers, body)
 
 
 def _query(known: Known, chance: random.Random) -> str:
