@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-SECONDS = 30_000  # ms: patience on a busy machine
+SECONDS = 1000 * int(os.environ.get("EARSHOT_PATIENCE", 30))  # ms: more on a busy machine
 
 
 @pytest.fixture(scope="module")
