@@ -72,6 +72,7 @@ def test_no_serious_finding_anywhere(page, axe, look):
     assert findings(page, axe) == []
     page.keyboard.press("Escape")
     sheets = {"#foot .settings": "#settings", "#foot .help": "#keys", "#bar .about": "#model"}
+    sheets |= {"#foot .share": "#sharing"}
     for opener, sheet in sheets.items():
         page.click(opener)
         expect(page.locator(sheet)).to_be_visible()
