@@ -1,5 +1,6 @@
 """How many requests are answered at once: counted, and more than that refused. An ASGI middleware
-behind the door, so that neither guests nor strangers take the places of the owner, who has no limit.
+behind the door, so that neither guests nor strangers take the places of the owner, who has no
+limit.
 """
 
 from collections import Counter
