@@ -27,7 +27,8 @@ def names() -> list[str]:
     """What others on the network may call this machine."""
     own = socket.gethostname().lower().rstrip(".")
     short = own.split(".")[0]
-    return [name for name in dict.fromkeys((f"{short}.local", short, own)) if name != "localhost"]
+    all = dict.fromkeys((f"{short}.local", short, own))
+    return [name for name in all if name.isascii() and short not in ("", "localhost")]
 
 
 def _is_private_to_us(address: str) -> bool:

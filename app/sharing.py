@@ -95,13 +95,13 @@ class Sharing:
             self.state, self.trouble = OPENING, ""
         try:
             shared = self._begun(wish)
+            self._gate.share(shared.password)
         except Exception as error:
             self._close()
             self.state = OFF
             self.trouble = str(error) if isinstance(error, EarshotError) else OURS
             raise
         self.shared, self.state, self._wanted = shared, ON, threading.Event()
-        self._gate.share(shared.password)
         threading.Thread(target=self._watch, args=(shared, self._wanted), daemon=True).start()
         return shared
 

@@ -123,7 +123,9 @@ def test_it_ends_when_the_owner_says_and_a_broken_tunnel_is_told(page, server):
 
 @pytest.mark.parametrize("https", [False, True])
 def test_over_https_a_phone_on_the_network_may_record(chromium, tmp_path, https):
-    name = network.names()[0]
+    if not (names := network.names()):
+        pytest.skip("this machine has no name that others could call it by")
+    name = names[0]
     words = ("--model", "parrot", "--share", "lan", *(["--https"] if https else []))
     with environment(**{wish.PASSWORD: PASSWORD}):
         server = Server(tmp_path, *words)

@@ -121,7 +121,7 @@ def test_nobody_who_comes_by_it_is_the_owner(shares):
 
 def test_it_answers_to_its_own_names_only(shares):
     address = here(shares.begin(Wish(how=LAN, password=PASSWORD)))
-    assert asked(address, host=network.names()[0])[0] == 401
+    assert asked(address, host="127.0.0.1")[0] == 401
     assert asked(address, host="rebound.example")[0] == 400
 
 
@@ -258,6 +258,30 @@ def test_without_a_network_it_is_a_sentence(shares, monkeypatch):
     monkeypatch.setattr(network, "addresses", list)
     with pytest.raises(NotShared, match="in no network"):
         shares.begin(Wish(how=LAN))
+
+
+def test_where_the_password_cannot_be_kept_nothing_is_open(shares, gate, monkeypatch):
+    def full(password):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(gate, "share", full)
+    with pytest.raises(OSError):
+        shares.begin(Wish(how=LAN))
+    assert (shares.state, shares.shared) == (OFF, None) and shares.trouble
+
+
+@pytest.mark.parametrize(
+    "host, names",
+    [
+        ("Box.example.org", ["box.local", "box", "box.example.org"]),
+        ("box", ["box.local", "box"]),
+        ("localhost", []),
+        ("küche", []),  # no name that a certificate can hold
+    ],
+)
+def test_names_are_those_of_this_machine(monkeypatch, host, names):
+    monkeypatch.setattr(socket, "gethostname", lambda: host)
+    assert network.names() == names
 
 
 def test_a_port_that_is_taken_gives_way_to_another(shares):
