@@ -98,7 +98,7 @@ from app import page, places
 def ready(address):
     place = PLACES[0].owner
     conversation = place.store.start()
-    place.talks.start(conversation.id, ("word " * 1000,), Sampling())
+    place.talks.start(conversation.id, ("word " * 20_000,), Sampling())
     print(address, conversation.id, flush=True)
 
 PLACES = []
@@ -120,22 +120,34 @@ def test_a_signal_ends_it_in_a_few_seconds_and_the_page_is_told(tmp_path, by):
         port = free.getsockname()[1]
     command = [sys.executable, "-c", SERVER, str(tmp_path), str(port)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        address, id = process.stdout.readline().split()
-        assert fetched(f"{address}earshot/alive")["ending"] is False
-        assert fetched(f"{address}healthz")["ok"] is True
-        process.send_signal(by)
-        until(lambda: fetched(f"{address}earshot/alive")["ending"])
-        state = fetched(f"{address}healthz")
-        assert (state["ok"], state["waiting"]) == (False, 1)
-        assert process.wait(120) == 0
+        try:
+            address, id = process.stdout.readline().split()
+            assert fetched(f"{address}earshot/alive")["ending"] is False
+            assert fetched(f"{address}healthz")["ok"] is True
+            assert "earshot_questions 1.0" in read(f"{address}metrics")[1]
+            passed_on = {"x-forwarded-for": "203.0.113.9"}
+            assert read(f"{address}metrics", passed_on)[0] in (403, 404), "off from the outside"
+            process.send_signal(by)
+            until(lambda: fetched(f"{address}earshot/alive")["ending"])
+            state = fetched(f"{address}healthz")
+            assert (state["ok"], state["waiting"]) == (False, 1)
+            assert process.wait(120) == 0
+        finally:
+            process.kill()
     with Store(tmp_path) as store:
         status, text = last(store, id)
     assert status == INTERRUPTED and text.startswith("word word")
 
 
 def fetched(address):
+    return json.loads(read(address)[1])
+
+
+def read(address, headers=()):
+    """(status, text)."""
     try:
-        with urllib.request.urlopen(address, timeout=20) as answer:
-            return json.load(answer)
+        request = urllib.request.Request(address, headers=dict(headers))
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
-        return json.load(error)
+        return error.code, error.read().decode()
