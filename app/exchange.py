@@ -1,5 +1,6 @@
 """Conversations out of the page as a file, and in again: the two addresses for it."""
 
+import asyncio
 import re
 import tempfile
 import unicodedata
@@ -41,6 +42,8 @@ Named = Callable[[], tuple[list[str | Whole], str]]
 
 
 def routes(places: Places, largest: int = LARGEST) -> list[Route]:
+    reading_in = asyncio.Semaphore(1)  # a large file takes up to 1 GB while it is read
+
     async def give(request: Request) -> Response:
         """A conversation as a file, or one answer of it with its question."""
         id, answer = request.path_params["id"], request.query_params.get("answer", "")
@@ -92,7 +95,8 @@ def routes(places: Places, largest: int = LARGEST) -> list[Route]:
                 path = Path(folder, "import")
                 with path.open("wb") as file:
                     await receive(request, file, name, most)
-                taken = await run_in_threadpool(transfer.take, place.store, path, chat.check)
+                async with reading_in:
+                    taken = await run_in_threadpool(transfer.take, place.store, path, chat.check)
         except (EarshotError, StoreError) as error:
             return refusal(request, str(error))
         ids = [one.id for one in taken.conversations]
