@@ -3,25 +3,24 @@
 import { $, $$, made } from "./dom.js";
 import { download } from "./download.js";
 import { language, t, translate } from "./i18n.js";
-import { toast, told } from "./notice.js";
+import { told } from "./notice.js";
 import { call } from "./server.js";
 import { current, open } from "./view.js";
 
 const LASTS = { hour: "share.lasts.hour", day: "share.lasts.day", week: "share.lasts.week", month: "share.lasts.month", ever: "share.lasts.ever" };
 const USUAL = "week";
+const SAID = 3000; // ms
 
 let sheet, list, about = {}; // the conversation, and perhaps the answer, that the sheet is open for
 
 const when = seconds => new Date(seconds * 1000).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
 const address = (link, base) => new URL(link.path, base || document.baseURI).href;
 
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(t("share.copied"));
-  } catch {
-    toast(t("tool.uncopied"));
-  }
+/** The button says so itself: a notice would be behind the sheet. */
+async function copy(text, button) {
+  const isDone = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+  button.textContent = t(isDone ? "share.copied" : "tool.uncopied");
+  setTimeout(() => (button.textContent = t("share.copy")), SAID);
 }
 
 /** Opens the sheet for a conversation, perhaps for one answer of it. */
@@ -31,7 +30,9 @@ export async function share(conversation, answer = 0) {
   const form = $("form", sheet);
   $(".what", form).hidden = !answer;
   form.elements.what.value = answer ? "answer" : "whole";
+  form.elements.may_continue.checked = false;
   $(".made", form).hidden = true;
+  refuse("");
   for (const part of $$(".linking", form)) part.hidden = !may;
   describe();
   $(".state", form).textContent = t(!may ? "share.guest" : base ? "share.on" : "share.off");
@@ -44,7 +45,13 @@ const meant = () => ($("form", sheet).elements.what.value === "answer" ? about.a
 
 const describe = () => ($(".holds", sheet).textContent = t(meant() ? "share.file.answer" : "share.file.whole"));
 
+function refuse(sentence) {
+  $(".refused", sheet).textContent = sentence;
+  $(".refused", sheet).hidden = !sentence;
+}
+
 async function make() {
+  refuse("");
   const { lasts, may_continue } = $("form", sheet).elements;
   const asked = { conversation: about.conversation, answer: meant(), lasts: lasts.value, may_continue: may_continue.checked };
   const link = await call("share", asked);
@@ -71,7 +78,7 @@ function row(link, base) {
   $("a", one).onclick = event => (event.preventDefault(), list.close(), open(link.conversation));
   $("small", one).textContent = [...(link.alone ? [t("share.one")] : []), ends, seen].join(" · ");
   one.classList.toggle("ended", !link.open);
-  press($(".copies", one), t("share.copy"), title, link.open && link.path, () => copy(address(link, base)));
+  press($(".copies", one), t("share.copy"), title, link.open && link.path, button => copy(address(link, base), button));
   press($(".revoke", one), t("share.revoke"), title, link.open, () => act("revoke", link));
   const remove = $(".remove", one);
   press(remove, "", title, !link.open, () => act("unlist", link));
@@ -84,7 +91,7 @@ function press(button, label, title, isThere, does) {
   button.textContent = label;
   button.setAttribute("aria-label", `${label}: ${title}`);
   button.hidden = !isThere;
-  button.onclick = () => told(does);
+  button.onclick = () => told(() => does(button));
 }
 
 async function act(name, link) {
@@ -112,6 +119,7 @@ function sheets() {
     <p class="fine linking" data-t="share.fine"></p>
     <p class="fine state" role="status"></p>
     <p class="fine holds"></p>
+    <p class="refused" role="alert" hidden></p>
     <div class="made" hidden><input readonly spellcheck="false" data-t-aria-label="share.link"><button type="button" class="copies" data-t="share.copy"></button></div>
     <footer><button type="button" class="all linking" data-t="share.links"></button><button type="button" class="file" data-t="share.file"></button><button type="submit" class="save linking" data-t="share.make"></button></footer>
     </form></dialog>`));
@@ -129,8 +137,8 @@ function sheets() {
 export function start() {
   sheets();
   $("[name=lasts]", sheet).replaceChildren(...Object.entries(LASTS).map(([key, words]) => new Option(t(words), key, false, key === USUAL)));
-  $("form", sheet).onsubmit = event => (event.preventDefault(), told(make));
-  $(".made .copies", sheet).onclick = () => copy($(".made input", sheet).value);
+  $("form", sheet).onsubmit = event => (event.preventDefault(), make().catch(error => refuse(error.message)));
+  $(".made .copies", sheet).onclick = event => copy($(".made input", sheet).value, event.currentTarget);
   $(".file", sheet).onclick = () => download(`earshot/export/${about.conversation}?form=html${meant() ? `&answer=${meant()}` : ""}`);
   $(".what", sheet).onchange = describe;
   $(".all", sheet).onclick = () => told(links);

@@ -85,6 +85,9 @@ def test_a_link_opens_elsewhere_shows_nothing_else_and_is_revoked(page, guest):
     expect(guest.locator("#shown .question")).to_contain_text("What does the person say")
     expect(guest.locator("#list .item")).to_have_count(1)
 
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("#share .copies")
+    page.wait_for_function("link => navigator.clipboard.readText().then(t => t === link)", arg=link)
     page.click("#share .all")
     row = page.locator("#links li")
     expect(row).to_contain_text("opened 2 times")
@@ -103,6 +106,7 @@ def test_one_answer_is_shared_from_its_row(page, guest):
     page.click("#newest .tool.share")
     expect(page.locator("#share [value=answer]")).to_be_checked()
     guest.goto(shared(page))
+    page.evaluate("document.querySelector('#share .close').click()")
     expect(guest.locator("article")).to_have_count(2)
     expect(guest.locator("main")).to_contain_text("second question")
     expect(guest.locator("main")).not_to_contain_text("first question")
