@@ -7,8 +7,8 @@ from app import qr
 from app.events import Command
 from app.i18n import ENGLISH, LANGUAGES, Language
 from app.policy import Policy
-from app.sharing import NotShared, Shared, Sharing
-from app.wish import LAN, LINK, Wish
+from app.sharing import Shared, Sharing
+from app.wish import LAN, Wish
 from model.errors import EarshotError
 
 GRADIOS = "gradio.live"
@@ -100,9 +100,7 @@ def inviting(sharing: Sharing, policy: Policy) -> list[Command]:
 
     def begin_sharing(asked: dict, language: Language) -> dict:
         """Begins; with the server and the password that the command line gave, if any."""
-        if (how := str(asked["how"])) not in (LAN, LINK):
-            raise NotShared("Earshot cannot be shared like this.")
-        hours, wish = float(asked.get("hours") or 0), sharing.wish
+        how, hours, wish = str(asked["how"]), float(asked.get("hours") or 0), sharing.wish
         https = bool(asked.get("https")) if how == LAN else wish.https
         seconds = hours * 3600 or None
         sharing.begin_soon(

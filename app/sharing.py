@@ -20,7 +20,7 @@ from app.chat import OURS
 from app.door import Entrance, Gate
 from app.owner import HOME
 from app.porch import Porch
-from app.wish import LINK, Server, Wish
+from app.wish import LAN, LINK, Server, Wish
 from model.errors import EarshotError
 
 OFF, OPENING, ON = "off", "opening", "on"
@@ -140,7 +140,8 @@ class Sharing:
         assert self._loop is not None, "nothing to share yet"
         password = wish.password or made_password()
         until = time.time() + wish.seconds if wish.seconds else None
-        address, fingerprint = (self._by_link if wish.how == LINK else self._on_lan)(wish)
+        ways = {LAN: self._on_lan, LINK: self._by_link}
+        address, fingerprint = ways[wish.how](wish)
         return Shared(wish.how, address, password, until, fingerprint)
 
     def _on_lan(self, wish: Wish) -> tuple[str, str]:

@@ -291,6 +291,12 @@ def test_a_port_that_is_taken_gives_way_to_another(shares):
         assert urllib.parse.urlsplit(shared.address).port != shares._port + 1
 
 
+def test_to_share_with_nobody_opens_nothing(shares):
+    with pytest.raises(KeyError):
+        shares.begin(Wish())
+    assert shares.state == OFF
+
+
 def test_a_made_password_can_be_read_out():
     made = {made_password() for _ in range(100)}
     assert len(made) == 100
@@ -318,7 +324,7 @@ def test_the_page_begins_and_ends_it(shares, monkeypatch):
     assert page["invitation"]({}, german)["qr"].startswith("data:image/svg+xml")
     page["end_sharing"]({}, german)
     assert shares.state == OFF and page["shared_password"]({}, german) == {"password": ""}
-    with pytest.raises(NotShared):
+    with pytest.raises(ValueError, match="sharing is one of"):
         page["begin_sharing"]({"how": "everybody"}, german)
 
 
