@@ -81,6 +81,19 @@ def test_no_serious_finding_anywhere(page, axe, look):
             expect(page.locator("#model .findings .has").first).to_be_visible()
         assert findings(page, axe) == []
         page.keyboard.press("Escape")
+    page.fill(".find", "")
+    page.click("#newest .tool.share")
+    page.click("#share .save")
+    expect(page.locator("#share .made")).to_be_visible()
+    assert findings(page, axe) == []
+    link = page.input_value("#share .made input")
+    page.click("#share .all")
+    expect(page.locator("#links li").first).to_be_visible()
+    assert findings(page, axe) == []
+    page.keyboard.press("Escape")
     page.click("#bar .tune")
     page.click("#tune summary")
+    assert findings(page, axe) == []
+    page.goto(link)
+    expect(page.locator("figure.live")).to_be_visible()
     assert findings(page, axe) == []
