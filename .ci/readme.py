@@ -34,6 +34,8 @@ def toy(command: str, scratch: Path) -> list[str]:
         "benchmarks.decoding": ["--minutes", "1", "--runs", "1"],
         "benchmarks.full_shape": ["--toy"],
         "benchmarks.crash": ["--moments", "1"],
+        "benchmarks.hostile": ["--every", "40"],
+        "benchmarks.fuzz": ["--count", "200"],
         "benchmarks.turns": ["--seconds", "3", "--tokens", "4"],
         "benchmarks.answering": ["--tokens", "8", "--runs", "1"],
         "benchmarks.training": ["--steps", "1", "--seconds", "4"],

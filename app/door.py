@@ -139,15 +139,13 @@ class Door:
 
 def is_foreign(request: Request) -> bool:
     """Whether a page of another site asks. It may lead here, and do nothing more. Browsers say so
-    themselves; the oldest and those on plain http only who asks for a change."""
+    themselves; the oldest and those on plain http only who asks by a script or for a change. Gradio
+    would let scripts of any site read, where we have a name of our own."""
     headers = request.headers
-    site = headers.get("sec-fetch-site", "")
-    if request.method in ("GET", "HEAD"):
-        leads = headers.get("sec-fetch-mode") == "navigate"
+    if site := headers.get("sec-fetch-site", ""):
+        leads = request.method in ("GET", "HEAD") and headers.get("sec-fetch-mode") == "navigate"
         leads = leads and headers.get("sec-fetch-dest") == "document"
-        return bool(site) and site not in SAME and not leads
-    if site:
-        return site not in SAME
+        return site not in SAME and not leads
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
 

@@ -81,6 +81,19 @@ ROWS = {
         "python -m benchmarks.crash",
         "{corrupt}; {lost}",
     ),
+    "hostile": Row(
+        "{files} hostile files (cut, changed, bombs, two in one, playlists, names): crashes, hangs "
+        "over 10 s, without a sentence; slowest; memory of the server and its programs",
+        "python -m benchmarks.hostile",
+        "{crashes}, {hangs}, {without_sentence}; {slowest_s:.0f} s; at most {peak_mb:,} MB",
+    ),
+    "fuzz": Row(
+        "{requests:,} hostile requests to {addresses} addresses, by the owner, guests and nobody: "
+        "errors that are no sentence of ours, answers with what is others', files read, addresses "
+        "fetched, secrets in the log",
+        "python -m benchmarks.fuzz",
+        "{errors}, {leaks}, {files}, {fetched}, {secrets_in_log}",
+    ),
     "xss": Row(
         "{payloads} texts that would run a script, in all places that show a text, looked at in "
         "{views} views in headless Chromium: run, stopped by the page's policy alone, loaded from "

@@ -231,6 +231,9 @@ def test_patience_doubles_is_bounded_and_forgives():
         ("post", {"origin": "null"}, 403),
         ("post", {"origin": "http://127.0.0.1"}, 200),
         ("post", {}, 200),
+        ("get", {"origin": "https://evil.example"}, 403),  # a script's, over plain http
+        ("get", {"origin": "http://localhost:3000"}, 403),
+        ("get", {"origin": "http://127.0.0.1"}, 200),
         ("get", {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, 403),
         (
             "get",

@@ -143,7 +143,7 @@ def queued(known: Known, chance: random.Random) -> Asked:
 def _session(known: Known, chance: random.Random, who: str) -> object:
     """Gradio's: mostly one's own, at times somebody else's, or none that there could be."""
     if chance.random() < 0.85:
-        return f"{who}{chance.randrange(3)}"
+        return f"{who}{chance.randrange(2000)}"
     return chance.choice((f"{chance.choice(list(known.askers))}0", None, 7, ["x"], "", "\ud800"))
 
 
