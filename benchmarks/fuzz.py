@@ -278,7 +278,6 @@ def measure(count: int, seed: int, shown: int = 40) -> dict:
         log = (world.folder / "log").read_bytes()
     told = sum(secret in log for secret, whose in world.secrets.items() if whose)
     print(dict(statuses), f"tracebacks in the log: {log.count(b'Traceback')}")
-    (Path(tempfile.gettempdir()) / "earshot-fuzz.log").write_bytes(log)
     kinds = ("errors", "leaks", "files", "hangs")
     return {
         "requests": statuses.total(),
