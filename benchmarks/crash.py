@@ -116,14 +116,16 @@ class Page:
         self._random = random.Random(seed)
         self.confirmed = Confirmed()
 
-    def open(self) -> None:
-        """Waits for the server."""
+    def open(self, server) -> bool:
+        """Waits for the server's process. Whether it came up."""
         ends = time.monotonic() + PATIENCE
         while True:
             try:
                 self._composer = self._composers_id()
-                return
+                return True
             except BROKEN:
+                if not server.is_alive():
+                    return False
                 if time.monotonic() > ends:
                     raise
                 time.sleep(0.05)
@@ -189,9 +191,8 @@ class Page:
         return answer
 
 
-def killed(folder: Path, moment: int, seed: int, is_whole: bool) -> tuple[Confirmed, bool]:
-    """One life of a server. What it confirmed, and whether it was killed before it was ready."""
-    chance = random.Random(f"{seed} {moment}")
+def started(folder: Path, is_whole: bool) -> tuple:
+    """A server's process, what is set once it is ready, and its port."""
     fork = multiprocessing.get_context("forkserver")
     ready = fork.Event()
     with socket.socket() as free:
@@ -200,23 +201,27 @@ def killed(folder: Path, moment: int, seed: int, is_whole: bool) -> tuple[Confir
     run = run_whole_server if is_whole else run_bare_server
     process = fork.Process(target=run, args=(str(folder), port, ready))
     process.start()
-    pages = [Page(port, f"seed {seed} moment {moment} page {n}") for n in range(PAGES)]
+    return process, ready, port
+
+
+def killed(folder: Path, moment: int, seed: int, is_whole: bool) -> tuple[Confirmed, bool]:
+    """One life of a server. What it confirmed, and whether it was killed before it was ready."""
+    chance = random.Random(f"{seed} {moment}")
     is_starting = moment % 10 == 9
-    if is_starting:
-        time.sleep(chance.uniform(0, STARTING))
-    else:
-        for page in pages:
-            page.open()
-        threads = [threading.Thread(target=page.run) for page in pages]
-        for thread in threads:
-            thread.start()
-        time.sleep(chance.uniform(0.02, LONGEST))
+    while True:
+        process, ready, port = started(folder, is_whole)
+        pages = [Page(port, f"seed {seed} moment {moment} page {n}") for n in range(PAGES)]
+        if is_starting or all(page.open(process) for page in pages):
+            break  # else somebody else took its port meanwhile
+    threads = [] if is_starting else [threading.Thread(target=page.run) for page in pages]
+    for thread in threads:
+        thread.start()
+    time.sleep(chance.uniform(0, STARTING) if is_starting else chance.uniform(0.02, LONGEST))
     was_ready = ready.is_set()
     process.kill()
     process.join()
-    if not is_starting:
-        for thread in threads:
-            thread.join()
+    for thread in threads:
+        thread.join()
     return sum((page.confirmed for page in pages), Confirmed()), not was_ready
 
 
