@@ -1,4 +1,4 @@
-"""A real browser with a microphone of its own, and a server that can be killed."""
+"""A store, a real browser with a microphone of its own, and a server that can be killed."""
 
 import os
 import shutil
@@ -13,10 +13,18 @@ from struct import pack
 
 import pytest
 
+from sessions.store import Store
+
 ROOT = Path(__file__).parent.parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 SECONDS = 1000 * int(os.environ.get("EARSHOT_PATIENCE", 30))  # ms: more on a busy machine
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")

@@ -36,12 +36,6 @@ class Scripted(Parrot):
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
 def recall(store):
     return chat.Recall(store)
 

@@ -14,16 +14,9 @@ from app.password import FREE, Patience
 from app.places import Places
 from app.policy import Policy
 from model.engine import Parrot
-from sessions.store import Store
 
 PASSWORD = "three quiet owls"
 NAMED = "demo.example"
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

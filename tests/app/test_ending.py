@@ -20,12 +20,6 @@ from sessions.store import Store
 from tests.app.conftest import ROOT
 
 
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
-
-
 def asked(places, *texts):
     """A conversation for each text, its answer under way."""
     ids = [places.owner.store.start().id for _ in texts]

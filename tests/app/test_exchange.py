@@ -18,12 +18,6 @@ LARGEST = 2_000_000
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
 def client(store):
     routes = exchange.routes(Places(Parrot(), store), LARGEST)
     return client_of(Starlette(routes=routes, middleware=web.middleware(Gate())))

@@ -20,13 +20,6 @@ from app.visitors import OWNER, Visitor
 from model.engine import Parrot
 from model.messages import Sampling
 from sessions import backup
-from sessions.store import Store
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

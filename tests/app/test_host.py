@@ -12,13 +12,6 @@ from app.places import Place
 from app.talks import Talks
 from app.visitors import Visitor
 from model.engine import Parrot
-from sessions.store import Store
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
 
 
 def visitor(address, named="localhost:7860", **headers):

@@ -26,7 +26,6 @@ from model.library import Entry, Library
 from model.machine import PACKAGED
 from model.messages import Message, Sampling
 from sessions.records import DONE
-from sessions.store import Store
 from tests.app.asking import Here, called
 
 MINI, SECOND, TOY = "earshot-mini", "second", "toy"
@@ -58,12 +57,6 @@ def folder(tmp_path_factory):
     (folder / "nonsense" / "config.json").write_text('{"model_type": 7')
     synthetic.write(folder / TOY, synthetic.TOY | {"vocab_size": 2048})
     return folder
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
 
 
 class Slow:

@@ -29,12 +29,6 @@ from tests.app.asking import Here, asker, called, client_of
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
 def places(store):
     places = Places(Parrot(pause=0.02), store)
     yield places

@@ -23,16 +23,9 @@ from model.messages import Clip, Sampling
 from model.spec import SAMPLE_RATE
 from sessions.errors import Gone, StoreError
 from sessions.records import DONE, STOPPED
-from sessions.store import Store
 from tests.app.asking import asker, client_of
 
 ENGLISH, MARK = LANGUAGES["en"], "mark"
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

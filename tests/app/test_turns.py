@@ -20,16 +20,9 @@ from model.messages import Clip
 from model.spec import SAMPLE_RATE
 from model.tasks import TASKS
 from sessions.records import DONE, STOPPED
-from sessions.store import Store
 from tests.app.asking import Here, called
 
 ENGLISH = LANGUAGES["en"]
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

@@ -3,19 +3,10 @@
 import time
 from datetime import date, timedelta
 
-import pytest
-
 from app import upkeep
 from app.upkeep import Upkeep
 from sessions import backup
 from sessions.errors import FULL, StoreTrouble
-from sessions.store import Store
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path) as store:
-        yield store
 
 
 def until(happened):
