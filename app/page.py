@@ -106,7 +106,6 @@ def serve(
     engine: Engine,
     data_folder: str | Path | None = None,
     *,
-    host: str = "127.0.0.1",
     port: int = 7860,
     library: Library | None = None,
     name: str = "",
@@ -134,7 +133,7 @@ def serve(
         page = build(models, places, sharing).queue(max_size=LOOKS)
         try:
             page.launch(
-                server_name=host,
+                server_name="127.0.0.1",  # visitors come by another port: see porch.py
                 server_port=port,
                 inbrowser=open_browser,
                 prevent_thread_lock=True,
@@ -155,7 +154,7 @@ def serve(
                         *routes(desktop, places),
                         *health.routes(Health(seat, places, upkeep, counts)),
                     ],
-                    "middleware": web.middleware(gate, host, counts),
+                    "middleware": web.middleware(gate, counts),
                     "lifespan": sharing.running,
                 },
             )

@@ -22,7 +22,6 @@ from app.crowd import Counts, Crowd
 from app.door import Door, Entrance, Gate
 from app.mishap import Mishap
 from app.narrow import Narrow
-from app.owner import HOME
 from app.places import Place, Places
 from app.policy import Policy
 from model.audio import Limits
@@ -117,16 +116,12 @@ class Dressed:
         await self._app(scope, receive, hold)
 
 
-def middleware(
-    gate: Gate, host: str = "127.0.0.1", counts: Counts | None = None
-) -> list[Middleware]:
-    """A page elsewhere may not reach us under a name of its own that points here."""
-    is_open = host in ("0.0.0.0", "::", "")
-    entrance = Entrance(hosts=() if is_open else (*HOME, host))
+def middleware(gate: Gate, counts: Counts | None = None) -> list[Middleware]:
+    """What every request passes, from the outside in."""
     return [
         Middleware(AtHome),
         Middleware(Mishap),
-        Middleware(Door, gate=gate, entrance=entrance),
+        Middleware(Door, gate=gate, entrance=Entrance()),
         Middleware(Crowd, counts=counts or Counts()),
         Middleware(Narrow),
         Middleware(Dressed, policy=gate.policy),

@@ -140,6 +140,6 @@ def test_what_holds_no_sound_is_refused_and_the_words_stay(page):
     page.fill("#composer textarea", "What is this?")
     letter = {"name": "letter.wav", "mimeType": "audio/wav", "buffer": b"Dear Sir or Madam. " * 40}
     page.set_input_files("#composer input[type=file]", letter)
-    page.wait_for_selector(".trouble:not([hidden])")
-    expect(page.locator(".trouble")).to_contain_text("letter.wav")
+    page.wait_for_selector("#composer .trouble:not([hidden])")
+    expect(page.locator("#composer .trouble")).to_contain_text("letter.wav")
     expect(page.locator("#composer textarea")).to_have_value("What is this?")

@@ -23,12 +23,15 @@ SHORT = PACKAGED.parent / "sample" / "vm-theperson.g722"  # two seconds of speec
 OPEN = """
 import sys
 from app.page import serve
+from app.wish import LAN, Wish
 from model.engine import Parrot
-data, port, *let_in = sys.argv[1:]
-say = lambda address: print(address, flush=True)
-serve(Parrot(), data, host="0.0.0.0", port=int(port), open_browser=False, ready=say,
-      microphone_for=let_in)
+data, port, password, *let_in = sys.argv[1:]
+say = lambda text: print(text, flush=True)
+serve(Parrot(), data, port=int(port), open_browser=False, microphone_for=let_in,
+      wish=Wish(how=LAN, password=password), told=say)
 """
+
+PASSWORD = "open sesame"
 
 pytestmark = [
     pytest.mark.browser,
@@ -140,15 +143,17 @@ def visit(chromium, virtual, tmp_path):
 
     def visit(*let_in):
         with socket.socket() as free:
-            free.bind(("0.0.0.0", 0))
+            free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        command = [sys.executable, "-c", OPEN, str(tmp_path / "data"), str(port), *let_in]
+        command = [sys.executable, "-c", OPEN, str(tmp_path / "data"), str(port), PASSWORD, *let_in]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         opened.append(process)
-        assert str(port) in process.stdout.readline()
+        told = next(line for line in process.stdout if "visitors: http" in line)
         page = chromium.new_page()
         page.set_default_timeout(SECONDS)
-        page.goto(f"http://{here}:{port}/")
+        page.goto(told.split()[-1])
+        page.fill("[name=password]", PASSWORD)
+        page.click("button")
         page.wait_for_selector(".turns.empty")
         return page
 

@@ -188,7 +188,7 @@ def test_a_refused_microphone_is_a_sentence_and_the_words_stay(page):
     page.evaluate("""() => { navigator.mediaDevices.getUserMedia = () =>
         Promise.reject(new DOMException("no", "NotAllowedError")); }""")
     page.click(".record")
-    expect(page.locator(".trouble")).to_contain_text("not allowed")
+    expect(page.locator("#composer .trouble")).to_contain_text("not allowed")
     expect(page.locator("#composer textarea")).to_have_value("What is this?")
 
 

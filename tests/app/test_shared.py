@@ -8,7 +8,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from app import chat, links, shared, visitors, web
-from app.door import Gate
+from app.door import Entered, Entrance, Gate
 from app.examples import EXAMPLES
 from app.i18n import LANGUAGES
 from app.places import Place
@@ -177,9 +177,8 @@ def test_a_link_for_reading_makes_no_copy(come, store, talk):
 
 def test_a_stranger_comes_by_the_link_to_nothing_else(rooms, secret):
     gate, there = Gate(), [Route("/earshot/clips/{digest}", lambda request: 1 / 0)]
-    app = Starlette(
-        routes=[*shared.routes(rooms), *there], middleware=web.middleware(gate, "0.0.0.0")
-    )
+    app = Starlette(routes=[*shared.routes(rooms), *there], middleware=web.middleware(gate))
+    app = Entered(app, Entrance(may_be_owner=False, hosts=("box",)))
     elsewhere = TestClient(app, base_url="http://box:7860", client=("192.168.1.9", 5000))
     gate.share("a long password")
     assert elsewhere.get(f"/s/{secret}").status_code == 200
