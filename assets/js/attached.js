@@ -129,7 +129,10 @@ export async function attach(blob, name, { recording = "" } = {}, item = list.ap
   item.textContent = t("composer.reading", { name });
   changed();
   try {
-    add(await upload(blob, name, recording, how => (item.textContent = how)), item);
+    const clip = await upload(blob, name, recording, how => (item.textContent = how));
+    // its page may have gone between its arrival and its being forgotten
+    if (recording && clips().some(({ digest }) => digest === clip.digest)) item.remove();
+    else add(clip, item);
     if (recording) recordings.forget(recording);
   } catch (error) {
     trouble(error.message);
