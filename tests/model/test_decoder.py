@@ -126,21 +126,22 @@ def test_a_file_that_takes_too_long_is_told(tmp_path, monkeypatch):
         decode(path)
 
 
+def stand_in(monkeypatch, path, command):
+    """A program in ffmpeg's place."""
+    path.write_text(f"#!/bin/sh\nexec {command}\n")
+    path.chmod(0o700)
+    monkeypatch.setattr(decoder, "ffmpeg", lambda: str(path))
+
+
 def test_a_program_that_stands_still_is_ended(tune, tmp_path, monkeypatch):
-    stuck = tmp_path / "stuck"
-    stuck.write_text("#!/bin/sh\nexec sleep 600\n")
-    stuck.chmod(0o700)
-    monkeypatch.setattr(decoder, "ffmpeg", lambda: str(stuck))
+    stand_in(monkeypatch, tmp_path / "stuck", "sleep 600")
     monkeypatch.setattr(decoder, "BUSY", 0.05)
     with pytest.raises(errors.TooLarge, match="takes longer"):
         decode(tune)
 
 
 def test_what_it_says_is_bounded(tune, tmp_path, monkeypatch):
-    talks = tmp_path / "talks"
-    talks.write_text("#!/bin/sh\nexec yes 'no sound here' >&2\n")
-    talks.chmod(0o700)
-    monkeypatch.setattr(decoder, "ffmpeg", lambda: str(talks))
+    stand_in(monkeypatch, tmp_path / "talks", "yes 'no sound here' >&2")
     with pytest.raises(errors.Unreadable, match="damaged"):
         decode(tune)
 
