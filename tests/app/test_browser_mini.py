@@ -44,7 +44,7 @@ def test_what_is_spoken_is_written_down_and_outlives_a_crash(page, server):
     assert {"call", "now", "next", "available"} & set(said.lower().replace(".", "").split())
 
     server.kill()
-    server.start()
-    page.reload()
+    with page.expect_event("load"):  # the page notices, and loads itself again
+        server.start()
     assert newest(page, "done") == said
     assert page.locator("#shown figure.clip").count() == 1

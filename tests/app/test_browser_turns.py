@@ -254,8 +254,8 @@ def test_a_day_of_use(page, server, tmp_path):
     page.reload()
     expect(page.locator("#newest")).to_contain_text("Was that a blackbird?")
     server.kill()
-    server.start()
-    page.reload()
+    with page.expect_event("load"):  # the page notices, and loads itself again
+        server.start()
     expect(page.locator("#newest")).to_contain_text("Was that a blackbird?")
     page.click("#shown .play")
     page.wait_for_function("document.querySelector('#shown audio').currentTime > 0.3")
