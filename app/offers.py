@@ -8,8 +8,17 @@ from model.tasks import TASKS
 OFFERED = (
     *("transcribe", "transcribe with times", "translate", "language", "who speaks when"),
     *("emotion", "gender", "age", "entities", "same speaker", "vocal sound"),
-    *("caption", "event", "events with times", "kinds of sound", "scene"),
-    *("describe music", "instrument", "note", "chord", "genre", "mood of the music", "song"),
+    *("caption", "kind of sound", "event", "events with times", "kinds of sound", "scene"),
+    *(
+        "describe music",
+        "instrument",
+        "instrument family",
+        "note",
+        "chord",
+        "genre",
+        "mood of the music",
+        "song",
+    ),
 )
 
 

@@ -7,6 +7,7 @@ writes the model as it was when the run in the folder RUN was last saved, be it 
 """
 
 import argparse
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from model.qwen_audio import QwenAudio
 from model.spec import TAGS
 from model.training import ctc, ship
 from model.training.batches import Batches
+from model.training.carry import FILE as CARRIED
+from model.training.carry import Carried
 from model.training.learner import Learner
 from model.training.plan import Plan, in_four_bits
 from model.training.stages import STAGES, Stage
@@ -55,6 +58,9 @@ def begin(
     )
     if stage.speaks and not plan.full:
         adapt(model, plan.rank, packed=plan.bits == 4)
+    learner.carried = Carried.of(plan.base) if stage.speaks and plan.full else None
+    if learner.carried is not None:
+        learner.carried.open(model.llm)
     learning = choose(learner, stage, last_layers=plan.layers)
     for name, weight in learner.named_parameters():
         if name not in learning and weight.dtype == torch.float32 and not exact:
@@ -71,7 +77,8 @@ def _place(plan: Plan, device: torch.device) -> Placement:
 
 def choose(learner: Learner, stage: Stage, *, last_layers: int | None = None) -> list[str]:
     """Marks what learns, and gives its names. Of the encoder, the `last_layers` alone (default:
-    all). Where the language model holds adapters, they alone learn of it."""
+    all). Where the language model holds adapters, they alone learn of it; where something is
+    carried in it, what comes before that is as it was when that was found."""
     n = len(learner.model.audio.layers)
     first = n - (n if last_layers is None else last_layers)
     adapted = any(".lora_" in name for name, _ in learner.named_parameters())
@@ -82,6 +89,8 @@ def choose(learner: Learner, stage: Stage, *, last_layers: int | None = None) ->
             learns = learns and int(name.split(".")[3]) >= first
         if name.startswith("model.llm.") and adapted:
             learns = learns and ".lora_" in name
+        if name.startswith("model.llm.layers.") and learner.carried is not None:
+            learns = learns and int(name.split(".")[3]) > learner.carried.layer
         if name == "model.llm.embed_tokens.weight":
             learns = False  # a run meets few of the words: the others would be left behind
         weight.requires_grad_(learns)
@@ -149,6 +158,8 @@ def write(plan: Plan, values: dict[str, torch.Tensor], out: Path) -> None:
     for stale in out.glob("model*.safetensors*"):
         stale.unlink()
     checkpoint.save(ship.plain(whole.settle()), out, beside=plan.base)
+    if whole.carried is not None:
+        shutil.copy2(plan.base / CARRIED, out / CARRIED)
 
 
 def restore(learner: nn.Module, saved: dict[str, torch.Tensor]) -> None:

@@ -32,6 +32,7 @@ class Learner(nn.Module):
         super().__init__()
         self.model, self.hears, self.first_new = model, hears, first_new
         self.reader, self.ctc_share = reader, ctc_share
+        self.carried = None  # a Carried: what training must leave as it is
         if first_new is not None:
             rows = model.llm.embed_tokens.weight.data[first_new:].float().clone()
             self.new_rows = nn.Parameter(rows)  # (new tokens, width)
@@ -146,11 +147,13 @@ class Learner(nn.Module):
 
     @torch.no_grad()
     def settle(self) -> QwenAudio:
-        """The model with the new rows in their place. Adapters stay: see model/training/ship.py."""
+        """The model with what learned apart in its place. Adapters stay: model/training/ship.py."""
         if self.first_new is not None:
             self.model.llm.embed_tokens.weight[self.first_new :] = self.new_rows
             if not self.model.config.tie_word_embeddings:
                 self.model.head.weight[self.first_new :] = self.new_rows
+        if self.carried is not None:
+            self.carried.close(self.model.llm)
         return self.model
 
 

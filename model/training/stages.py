@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from model.training import carry
+
+CARRIED_FASTER = 7.0  # what reads the carried (model/training/carry.py): it begins at zero
 TAGS, CHAT, READS = "tags", "chat", ""  # what is asked; READS: nothing, the ear reads
 
 
@@ -70,6 +73,7 @@ def groups(learner: nn.Module, stage: Stage, rate: float) -> list[dict]:
     by_rate: dict[float, list] = {}
     for name, weight in learner.named_parameters():
         if weight.requires_grad:
-            faster = (n for start, n in stage.faster.items() if name.startswith(start))
-            by_rate.setdefault(rate * next(faster, 1.0), []).append(weight)
+            faster = next((n for start, n in stage.faster.items() if name.startswith(start)), 1.0)
+            faster *= CARRIED_FASTER if name.endswith(carry.OWN) else 1.0
+            by_rate.setdefault(rate * faster, []).append(weight)
     return [{"params": params, "lr": lr} for lr, params in sorted(by_rate.items())]

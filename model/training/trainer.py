@@ -51,6 +51,8 @@ class StageTrainer(Trainer):
         self.learning = [name for name, p in learner.named_parameters() if p.requires_grad]
         self.remove_callback(PrinterCallback)
         self.add_callback(_Clock(self))
+        if learner.carried is not None:
+            self.add_callback(_Keeper(learner))
         if args.process_index == 0:
             self.add_callback(_Losses(Path(args.output_dir), course, tell))
 
@@ -150,6 +152,16 @@ class _Clock(TrainerCallback):
     def on_train_end(self, args, state, control, **_):
         for number, handler in self.before.items():
             signal.signal(number, handler)
+
+
+class _Keeper(TrainerCallback):
+    """Takes out what a step has written where something is carried."""
+
+    def __init__(self, learner):
+        self.learner = learner
+
+    def on_step_end(self, args, state, control, **_):
+        self.learner.carried.keep(self.learner.model.llm)
 
 
 class _Losses(TrainerCallback):
