@@ -244,6 +244,21 @@ def test_a_zip_with_anything_else_changes_nothing(folder, remembered, tmp_path, 
     assert said(folder, remembered) == ["what is it?", "A dog."]
 
 
+@pytest.mark.parametrize("place", range(12))
+def test_a_zip_that_was_damaged_on_its_way_changes_nothing(folder, remembered, tmp_path, place):
+    file = tmp_path / "mine.zip"
+    with Store(folder):
+        parcel.write(folder, file)
+    data = bytearray(file.read_bytes())
+    start = 40 + place * (len(data) - 60) // 12  # from the packed database to the index at the end
+    data[start : start + 16] = bytes(255 - byte for byte in data[start : start + 16])
+    file.write_bytes(data)
+    with pytest.raises(StoreError) as told:
+        restore(folder, file)
+    assert "damaged" in str(told.value) or "nothing was restored" in str(told.value)
+    assert said(folder, remembered) == ["what is it?", "A dog."]
+
+
 def test_what_is_no_backup_changes_nothing(folder, remembered, tmp_path):
     (tmp_path / "notes.db").write_bytes(b"Dear diary, " * 500)
     sqlite3.connect(tmp_path / "other.db").close()
