@@ -20,9 +20,9 @@ LARGEST_INDEX = 8 * 10**6  # bytes: 20,000 names with what is said about each
 RATIO = 200  # by which a file may have been compressed; text of people shrinks to a fifth
 SMALL = 10**6  # bytes that may be anything
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-DAMAGE = (  # what the reader raises, having believed what it read
+UNREADABLE = (  # what the reader raises, having believed what it read
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
-    *(ValueError, OverflowError, OSError),
+    *(ValueError, OverflowError),
 )
 OF_A_MAC = ("__MACOSX/", ".DS_Store")  # what its Finder adds to every archive
 ENCRYPTED = 1  # a flag of a file in it
@@ -54,7 +54,7 @@ def reading(file: BinaryIO) -> Iterator["Archive"]:
 def _damaged() -> Iterator[None]:
     try:
         yield
-    except DAMAGE as error:
+    except (*UNREADABLE, OSError) as error:
         raise BadBundle("This ZIP file is damaged: download or export it again.") from error
 
 

@@ -4,22 +4,17 @@ again. Nothing in it is ever unpacked by its name."""
 import os
 import re
 import shutil
-import struct
 import zipfile
-import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from sessions import backup
+from sessions.archive import UNREADABLE
 from sessions.backup import CLIPS, DATABASE
 from sessions.clips import SUFFIX, Clips
 from sessions.errors import BadBundle, StoreTrouble, as_sentences
 
-DAMAGE = (  # what the reader raises, having believed what it read; a name may come twice
-    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
-    *(ValueError, OverflowError, RuntimeError, FileExistsError),
-)
 CLIP = re.compile(rf"{CLIPS}/([0-9a-f]{{32}}){re.escape(SUFFIX)}")
 
 
@@ -57,7 +52,7 @@ def unpack(file: Path, folder: Path) -> None:
                 path.parent.mkdir(exist_ok=True)
                 with archive.open(info) as packed, path.open("xb") as out:
                     shutil.copyfileobj(packed, out)
-    except DAMAGE as error:
+    except (*UNREADABLE, RuntimeError, FileExistsError) as error:  # encrypted; a name twice
         raise BadBundle(f"{file} is damaged: copy it again.") from error
 
 

@@ -115,7 +115,9 @@ class Reader(nn.Module):
 
 
 @torch.no_grad()
-def amplify(llm: nn.Module, carried: Carried, at: tuple[int, int], gain: float, size: float):
+def amplify(
+    llm: nn.Module, carried: Carried, at: tuple[int, int], gain: float, size: float
+) -> None:
     """A key-value group that attends to its own position alone makes what is carried `gain` times
     as large; `size` is the root mean square of the residual there. Queries and keys are constant in
     the fastest rotary pairs, values are what is carried."""
