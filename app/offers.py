@@ -9,16 +9,8 @@ OFFERED = (
     *("transcribe", "transcribe with times", "translate", "language", "who speaks when"),
     *("emotion", "gender", "age", "entities", "same speaker", "vocal sound"),
     *("caption", "kind of sound", "event", "events with times", "kinds of sound", "scene"),
-    *(
-        "describe music",
-        "instrument",
-        "instrument family",
-        "note",
-        "chord",
-        "genre",
-        "mood of the music",
-        "song",
-    ),
+    *("describe music", "instrument", "instrument family", "note"),
+    *("chord", "genre", "mood of the music", "song"),
 )
 
 
