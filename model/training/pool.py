@@ -13,7 +13,7 @@ import argparse
 import random
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from model.errors import EarshotError
 from model.placement import Placement
 from model.prompt import Renderer
 from model.training import carry, data, ends, gather, pooling
+from model.training.batches import Made
 from model.training.facts import FIELDS, Facts
 from model.training.learner import Learner
 from model.training.plan import CannotTrain
@@ -116,14 +117,19 @@ def _known(rows: list[data.Row]) -> list[data.Row]:
     return [row for of in clips.values() if gather.known(Facts.of(of)) for row in of]
 
 
-def cheapest(learner: Learner, heard: gather.Heard, layer: int, tell: Callable[[str], None]) -> int:
-    """The group without which answers cost the least, by cross-entropy."""
-    attention, some = learner.model.llm.layers[layer].self_attn, list(heard.some(FEW))
-    whole = gather.cost(learner, some)
-    costs = []
+def cheapest(
+    learner: Learner, heard: Sequence[Made], layers: Sequence[int], tell: Callable[[str], None]
+) -> list[int]:
+    """Of each layer the group without which answers cost the least, by cross-entropy."""
+    whole = gather.cost(learner, heard)
+    return [_cheapest(learner, heard, layer, whole, tell) for layer in layers]
+
+
+def _cheapest(learner, heard, layer: int, whole: float, tell: Callable[[str], None]) -> int:
+    attention, costs = learner.model.llm.layers[layer].self_attn, []
     for group in range(pooling.n_groups(attention)):
         with pooling.without(attention, group):
-            costs.append(gather.cost(learner, some) - whole)
+            costs.append(gather.cost(learner, heard) - whole)
         tell(f"Without group {group} of layer {layer}: {costs[-1]:+.4f} nats a token")
     return costs.index(min(costs))
 
@@ -136,8 +142,9 @@ def install(
     of each layer of `job.louder` makes it larger."""
     llm, some = learner.model.llm, list(heard.some(FEW))
     attention = llm.layers[job.layer].self_attn
-    group = cheapest(learner, heard, job.layer, tell)
-    louder = [(layer, cheapest(learner, heard, layer, tell)) for layer, _ in job.louder]
+    later = [layer for layer, _ in job.louder]
+    group, *others = cheapest(learner, some, [job.layer, *later], tell)
+    louder = list(zip(later, others, strict=True))
     places = gather.places(learner, some, job.layer)
     means, answers = gather.means(learner, heard, job.layer)
     del answers["transcript"]

@@ -113,7 +113,7 @@ def test_the_group_that_is_missed_least_is_taken(world):
     attention = learner.model.llm.layers[1].self_attn
     attention.o_proj.weight.data[:, 32:] = 0  # what the second group says is lost already
     lines = []
-    taken = pool.cheapest(learner, heard, 1, lines.append)
+    (taken,) = pool.cheapest(learner, list(heard), [1], lines.append)
     costs = [float(line.split()[-4]) for line in lines]
     assert costs[1] == 0 and costs[0] != 0
     assert taken == costs.index(min(costs))
