@@ -125,6 +125,11 @@ def small_talk(talk: Iterable[tuple[list[Turn], bool]]) -> list[Turn]:
     return [t for t in alone if len(t.answer) <= SHORT and t.answer != say.NO_RECORDING]
 
 
+def mostly_first(wordings: Sequence[str], draw: random.Random) -> str:
+    """One of them, the first of them FIRST times as likely as another."""
+    return draw.choice([*[wordings[0]] * (FIRST - 1), *wordings])
+
+
 class _Maker:
     """Draws the turns about the clips of one batch."""
 
@@ -170,9 +175,9 @@ class _Maker:
         return [[Turn(*both, clip.samples)] for both in (*asked, *clip.others)]
 
     def _question(self, name: str, wordings) -> str:
-        own = wordings is _QUESTIONS and name != "animal"
-        more = [wordings[name][0]] * (FIRST - 1) if own else []
-        return self.draw.choice([*more, *wordings[name]])
+        if wordings is _QUESTIONS and name != "animal":
+            return mostly_first(wordings[name], self.draw)
+        return self.draw.choice(wordings[name])
 
     def open(self, clip: Facts) -> Turn | None:
         answer = clip.described()

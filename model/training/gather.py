@@ -15,7 +15,7 @@ from model.training import mixture, pooling
 from model.training import wordings as say
 from model.training.batches import Batches, Made, side_by_side
 from model.training.data import Row
-from model.training.dialogues import FIRST, IGNORED, Turn, render
+from model.training.dialogues import IGNORED, Turn, mostly_first, render
 from model.training.facts import FIELDS, Facts
 from model.training.learner import Learner
 
@@ -40,7 +40,7 @@ class Known:
         return side_by_side(said) | {"asked": asked}
 
     def _asked(self, clip: Facts, name: str, luck: random.Random):
-        question = luck.choice([*say.ASKS[name], *[say.ASKS[name][0]] * (FIRST - 1)])
+        question = mostly_first(say.ASKS[name], luck)
         return render(self.renderer, [Turn(question, getattr(clip, name), clip.samples)])
 
     def alone(self, draw) -> Made:
