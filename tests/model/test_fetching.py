@@ -97,6 +97,7 @@ def test_the_large_model_is_offered_fetched_packed_and_then_there(hub, tmp_path,
 
 def test_without_the_hub_there_is_a_sentence(hub, tmp_path, monkeypatch):
     monkeypatch.setattr("model.library.FETCHED_BYTES", 1e6)  # any disk will do
+    monkeypatch.setattr("model.library.PACKED_BYTES", 1e6)
     hub.shutdown()
     hub.server_close()
     fetching = library(tmp_path).fetch(lambda: None)
