@@ -290,6 +290,8 @@ def run_ask(words: argparse.Namespace) -> None:
     print()
     if piece.finish == "length":
         print("The answer was cut off at its limit: see --max-tokens.", file=sys.stderr)
+    if piece.finish == "circles":
+        print("The answer said the same over and over, and was ended.", file=sys.stderr)
 
 
 def _chosen(words: argparse.Namespace) -> dict:

@@ -17,6 +17,7 @@ from model.messages import Clip, Message, Sampling
 from sessions.errors import StoreError, as_sentences
 from sessions.lines import LEAF
 from sessions.records import (
+    CIRCLES,
     DONE,
     FAILED,
     LENGTH,
@@ -31,6 +32,7 @@ from sessions.store import Store
 
 FLUSH_SECONDS = 0.3  # at most so much of what was said is lost when the machine stops
 REMEMBERED_SECONDS = 20 * 60  # of sound kept as samples: 77 MB
+FINISHES = {"length": LENGTH, "circles": CIRCLES}  # of an engine, where they are not DONE
 DECODING, LISTENING, THINKING = "decoding", "listening", "thinking"  # before the first word
 UNREADABLE = (
     "How words are chosen in this conversation cannot be read: choose it anew in its settings."
@@ -199,7 +201,7 @@ def answer(
             for piece in pieces:
                 said += piece.text
                 if piece.finish:
-                    status = LENGTH if piece.finish == "length" else DONE
+                    status = FINISHES.get(piece.finish, DONE)
                 if time.monotonic() - stored >= FLUSH_SECONDS:
                     store.say(turn.id, said)
                     stored = time.monotonic()

@@ -12,6 +12,7 @@ from app.examples import Example
 from app.i18n import ENGLISH, LANGUAGES, Language
 from model.engine import About
 from sessions.records import (
+    CIRCLES,
     FAILED,
     INTERRUPTED,
     LENGTH,
@@ -24,7 +25,12 @@ from sessions.records import (
     Versions,
 )
 
-ENDINGS = {STOPPED: "ended.stopped", LENGTH: "ended.length", INTERRUPTED: "ended.interrupted"}
+ENDINGS = {
+    STOPPED: "ended.stopped",
+    LENGTH: "ended.length",
+    CIRCLES: "ended.circles",
+    INTERRUPTED: "ended.interrupted",
+}
 # Raw HTML stays text, and a picture becomes a link: an answer can run and load nothing.
 _markdown = MarkdownIt("js-default", {"html": False, "breaks": True})
 AWAY = 'target="_blank" rel="noopener noreferrer nofollow"'

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 import torch
 
 from model.cache import KeyValues, shared_prefix
+from model.circles import in_circles
 from model.generate import embed_rest
 from model.prompt import Prompt
 from model.qwen_audio import QwenAudio
@@ -36,7 +37,8 @@ def answers(
     stop: Collection[int],
     banned: Collection[int] = (),
 ) -> list[list[int]]:
-    """At most `limits` token ids for each prompt, until one of `stop`. All prompts need the same
+    """At most `limits` token ids for each prompt, until one of `stop`, or until it turns in
+    circles (model/circles.py). All prompts need the same
     rotary widening (`alpha` in model/longcontext.py). `hear` gives the span of a window, encoded
     alone, so that no row depends on another."""
     alphas = {model.config.alpha(len(prompt)) for prompt in prompts}
@@ -57,7 +59,7 @@ def answers(
             answer, limit = found[rows[i]], limits[rows[i]]
             if token not in stop:
                 answer.append(token)
-                if len(answer) < limit:
+                if len(answer) < limit and not in_circles(answer):
                     going.append(i)
         if not going:
             return found

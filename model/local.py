@@ -11,6 +11,7 @@ import torch
 
 from model import batch, checkpoint, quantize, tokenizer
 from model.cache import EncodedSounds, Memories
+from model.circles import in_circles
 from model.engine import About, Room, Unheard
 from model.errors import DoesNotFit, NoRoom, NoWeights
 from model.generate import Sampler, decode, embed_rest, prefill
@@ -255,12 +256,16 @@ class LocalEngine:
             sampler = Sampler(sampling, logits.device, self._banned, answer)
             text = codecs.getincrementaldecoder("utf-8")(errors="replace")
             text.decode(b"".join(map(self.tokens.bytes_of, answer)))  # was shown already
-            left = limit - len(answer)
+            first, left = len(answer), limit - len(answer)
+            finish = "stop"
             for token in decode(self.model, logits, memory.past, alpha, sampler, self._stop, left):
                 answer.append(token)
                 shown = text.decode(self.tokens.bytes_of(token))
                 yield Piece(shown, (token,), n_prompt, n_reused)
-            finish = "length" if len(answer) == limit else "stop"
+                if in_circles(answer[first:]):
+                    finish = "circles"
+                    break
+                finish = "length" if len(answer) == limit else "stop"
             yield Piece(text.decode(b"", final=True), (), n_prompt, n_reused, finish)
         finally:  # whatever stopped it: a memory knows exactly what it holds
             memory.slots = (prompt.keys + answer)[: len(memory.past)]

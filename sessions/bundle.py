@@ -24,8 +24,9 @@ MOST_CLIPS = 20_000
 LONGEST_CLIP = 10**6  # seconds
 LATEST = 4_102_444_800  # the year 2100, in seconds since 1970
 ROLES = ("user", "assistant")
-ENDINGS = tuple(
-    getattr(records, name) for name in ("DONE", "STOPPED", "LENGTH", "FAILED", "INTERRUPTED")
+ENDINGS = (
+    *(records.DONE, records.STOPPED, records.LENGTH),
+    *(records.CIRCLES, records.FAILED, records.INTERRUPTED),
 )
 LANGUAGE = re.compile(r"[A-Za-z0-9_-]{0,35}")
 

@@ -6,6 +6,7 @@ WRITING = "writing"  # being answered now
 DONE = "done"
 STOPPED = "stopped"  # by the person, in mid-answer
 LENGTH = "length"  # the answer reached max_tokens
+CIRCLES = "circles"  # it said the same over and over
 FAILED = "failed"  # with a sentence that says why
 INTERRUPTED = "interrupted"  # the program ended in mid-answer
 

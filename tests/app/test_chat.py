@@ -184,10 +184,11 @@ def test_a_bug_is_told_politely_and_falls(store, recall):
     assert (turn.text, turn.status, turn.sentence) == ("half", records.FAILED, chat.OURS)
 
 
-def test_reaching_the_longest_answer_is_told(store, recall):
-    engine = Scripted("so long", Piece("", finish="length"))
+@pytest.mark.parametrize("finish", [records.LENGTH, records.CIRCLES])
+def test_an_answer_that_the_engine_broke_off_says_so(store, recall, finish):
+    engine = Scripted("so long", Piece("", finish=finish))
     _, turn = answered(engine, store, recall, store.start().id, "go")
-    assert turn.status == records.LENGTH
+    assert turn.status == finish
 
 
 def test_what_was_not_heard_is_stored(store, recall):

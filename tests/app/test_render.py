@@ -12,6 +12,7 @@ from app.marks import read
 from app.render import Beside, Line, Progress
 from model.engine import About
 from sessions.records import (
+    CIRCLES,
     DONE,
     FAILED,
     INTERRUPTED,
@@ -172,7 +173,12 @@ def test_questions_are_shown_as_they_were_typed():
 
 @pytest.mark.parametrize(
     "status, sentence",
-    [(STOPPED, "Stopped"), (LENGTH, "as long as"), (INTERRUPTED, "Earshot was closed")],
+    [
+        (STOPPED, "Stopped"),
+        (LENGTH, "as long as"),
+        (CIRCLES, "over and over"),
+        (INTERRUPTED, "Earshot was closed"),
+    ],
 )
 def test_every_ending_says_so(status, sentence):
     html = render.answer(turn("as far as", status=status), ENGLISH)

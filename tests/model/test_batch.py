@@ -56,6 +56,16 @@ def test_each_row_stops_at_its_own_end_and_limit():
     assert len({len(answer) for answer in expected}) > 2
 
 
+def test_an_answer_that_turns_in_circles_ends_and_says_so():
+    engine = tiny_engine()
+    group, words = list(talks()), engine.model.config.text_config.vocab_size
+    engine._banned = set(range(words)) - {65}
+    assert together(engine, group, [256] * len(group)) == [[65] * 32] * len(group)
+    *said, last = engine.reply(group[0], Sampling(max_tokens=256, temperature=0))
+    assert [i for piece in said for i in piece.token_ids] == [65] * 32
+    assert last.finish == "circles"
+
+
 def test_sharpened_queries_and_widened_bases_are_each_rows_own():
     engine = tiny_engine(trained=64)  # every prompt is longer, by different powers of two
     group = list(talks())
