@@ -98,4 +98,5 @@ class Piece:
     token_ids: tuple[int, ...] = ()
     n_prompt: int = 0  # positions of the whole prompt
     n_reused: int = 0  # how many of them were remembered from an earlier turn
-    finish: str | None = None  # on the last piece: "stop" (said all), "length" (max_tokens) or "circles"
+    # on the last piece: "stop" (said all), "length" (max_tokens), "circles" (model/circles.py)
+    finish: str | None = None
