@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import gradio as gr
 
-from app import chat, examples, i18n, marks, render, visitors
+from app import chat, examples, i18n, marks, offers, render, visitors
 from app.i18n import Language
 from app.places import Place, Places
 from app.policy import UNLIMITED, Allowance
@@ -261,10 +261,10 @@ def talking(desk: Desk) -> list[Command]:
     def example(asked: dict, language: Language) -> dict:
         """An example recording, stored as if it had been attached, and what to ask about it."""
         one = examples.find(str(asked["key"]))
-        if one is None:
+        if one is None or not one.ask(desk.about.tasks):
             raise chat.Refused("This example is not here.")
         clip = chat.take_in(desk.store, one.path, one.path.name, desk.talks.recall)
-        name, ask = (language.say(f"example.{one.key}{end}") for end in ("", ".ask"))
-        return asdict(clip) | {"name": name, "ask": ask}
+        ask = offers.asked_in(desk.about, language).say(one.ask(desk.about.tasks))
+        return asdict(clip) | {"name": language.say(f"example.{one.key}"), "ask": ask}
 
     return [ask, stop, example]

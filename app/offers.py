@@ -1,6 +1,6 @@
 """What the composer's menu offers to ask: rows of model/tasks.py, in the person's language."""
 
-from app.i18n import Language
+from app.i18n import ENGLISH, LANGUAGES, Language
 from model.engine import About
 from model.tasks import TASKS
 
@@ -14,13 +14,19 @@ OFFERED = (
 )
 
 
+def asked_in(about: About, language: Language) -> Language:
+    """The language to put questions in: the person's, or English where the model knows no other."""
+    knows = not about.understands or language.code in about.understands
+    return language if knows else LANGUAGES[ENGLISH]
+
+
 def offers(about: About, language: Language) -> list[dict[str, str]]:
     """Those that the engine was taught: domain, name, question."""
     return [
         {
             "domain": language.say(f"tasks.{TASKS[name].domain}"),
             "label": language.say(f"task.{_key(name)}"),
-            "ask": language.say(f"task.{_key(name)}.ask"),
+            "ask": asked_in(about, language).say(f"task.{_key(name)}.ask"),
         }
         for name in OFFERED
         if name in about.tasks

@@ -7,7 +7,7 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
-from app import examples, marks, tools
+from app import examples, marks, offers, tools
 from app.examples import Example
 from app.i18n import ENGLISH, LANGUAGES, Language
 from model.engine import About
@@ -263,9 +263,15 @@ def empty(
     id = escape(kept.id if kept else "")
     notice = escape(language.heard(notice))
     told = f'<p class="note" role="status">{notice}</p>' if notice else ""
-    tries = "".join(_example(example, language) for example in examples.fitting(about.tasks))
+    putting = offers.asked_in(about, language)
+    tries = "".join(
+        _example(
+            example, language.say(f"example.{example.key}"), putting.say(example.ask(about.tasks))
+        )
+        for example in examples.fitting(about.tasks)
+    )
     asks = "".join(
-        f'<button type="button" class="ask">{escape(language.heard(asked))}</button>'
+        f'<button type="button" class="ask">{escape(putting.heard(asked))}</button>'
         for asked in about.questions
     )
     return (
@@ -276,11 +282,10 @@ def empty(
     )
 
 
-def _example(example: Example, language: Language) -> str:
-    kind, asked = (escape(language.say(f"example.{example.key}{end}")) for end in ("", ".ask"))
+def _example(example: Example, kind: str, asked: str) -> str:
     return (
         f'<button type="button" class="example" data-example="{example.key}">'
-        f'<i class="{example.key}"></i><b>{kind}</b><span>{asked}</span></button>'
+        f'<i class="{example.key}"></i><b>{escape(kind)}</b><span>{escape(asked)}</span></button>'
     )
 
 

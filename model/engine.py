@@ -29,6 +29,7 @@ class About:
     chats: bool = True  # False: it hears one clip and a task's tags
     weights: str = ""  # tells these very weights from others of that name
     tasks: tuple[str, ...] = ()  # rows of model/tasks.py that it was taught, by name
+    understands: tuple[str, ...] = ()  # codes of languages that questions may be in; none: any
     n_weights: int = 0  # 0 where nobody knows
     hears: float = 0.0  # seconds of sound that fit at once; 0 where nobody knows
 

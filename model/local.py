@@ -82,6 +82,7 @@ class LocalEngine:
             chats=config.chats,
             weights=checkpoint.stamp(folder),
             tasks=tuple(config.tasks),
+            understands=tuple(config.understands),
             n_weights=counts.all,
             hears=_heard_at_once(model, config.context),
         )

@@ -46,6 +46,7 @@ class QwenAudioConfig(PreTrainedConfig):
     note: str = ""  # one honest sentence on what it can and cannot do
     questions: list[str] | tuple[str, ...] = ("What do you hear?",)  # good ones to begin with
     tasks: list[str] | tuple[str, ...] = ()  # rows of model/tasks.py it was taught, by name
+    understands: list[str] | tuple[str, ...] = ()  # languages of questions ("en"); none: any
 
     def __post_init__(self, **kwargs):
         if not isinstance(self.text_config, PreTrainedConfig):

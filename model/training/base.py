@@ -109,6 +109,7 @@ def _config(reader, whisper: dict, tokens: dict[str, int]) -> QwenAudioConfig:
         licence="Apache-2.0",
         note="It writes down English speech, with mistakes, and was taught nothing else.",
         questions=("What does the person say?", "Transcribe the recording."),
+        understands=("en",),
     )
 
 

@@ -252,6 +252,20 @@ def test_only_what_the_model_was_taught_is_offered_to_try():
         assert page.count("data-example=") == 3
 
 
+def test_of_one_example_what_the_model_can_answer_is_asked():
+    kinds = render.empty(About(**ABOUT | {"tasks": ("kind of sound",)}), ENGLISH)
+    assert kinds.count("What kind of sound is it?") == 2 and "Which animal" not in kinds
+    families = render.empty(About(**ABOUT | {"tasks": ("instrument family", "event")}), ENGLISH)
+    assert "Which animal is it?" in families and "Which instrument plays?" in families
+
+
+def test_questions_are_put_in_a_language_that_the_model_understands():
+    german = LANGUAGES["de"]
+    assert "Was sagt die Person?" in render.empty(About(**ABOUT), german)
+    page = render.empty(About(**ABOUT | {"understands": ("en",)}), german)
+    assert "Eine Stimme" in page and "What does the person say?" in page and "Was sagt" not in page
+
+
 def test_every_text_of_the_page_is_in_the_persons_language():
     german = LANGUAGES["de"]
     assert "dog.wav abspielen" in render.question(turn(DOG, role="user"), german)

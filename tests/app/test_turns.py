@@ -192,15 +192,17 @@ def test_a_first_question_that_cannot_be_answered_leaves_nothing_behind(desk, pa
 @pytest.mark.parametrize("code", sorted(LANGUAGES))
 def test_every_task_that_is_offered_has_a_name_and_a_question_in_every_language(code):
     assert set(offers.OFFERED) <= set(TASKS)
-    about = SimpleNamespace(tasks=tuple(TASKS))
+    about = SimpleNamespace(tasks=tuple(TASKS), understands=())
     offered = offers.offers(about, LANGUAGES[code])
     assert len(offered) == len(offers.OFFERED)
     assert all(row["label"] and row["ask"] and row["domain"] for row in offered)
 
 
 def test_only_what_the_model_was_taught_is_offered():
-    about = SimpleNamespace(tasks=("transcribe", "question"))
+    about = SimpleNamespace(tasks=("transcribe", "question"), understands=("en",))
     assert [row["label"] for row in offers.offers(about, ENGLISH)] == ["Transcribe"]
+    (row,) = offers.offers(about, LANGUAGES["de"])
+    assert row["label"] != "Transcribe" and row["ask"] == "What does the person say?"
 
 
 # Addresses
