@@ -219,6 +219,7 @@ def _train_words(train: argparse.ArgumentParser) -> None:
     train.add_argument("--ctc-share", type=float, metavar="N", help="of the reading loss")
     train.add_argument("--hinted", type=int, metavar="N", help="batches of a warm start with hints")
     train.add_argument("--talk", type=Path, metavar="FILE", help="dialogues of text to mix in")
+    train.add_argument("--teacher", type=Path, metavar="DIR", help="a model whose words it learns")
     train.add_argument("--seed", type=int)
     train.add_argument("--log-every", type=int, metavar="STEPS")
     train.add_argument("--workers", type=int, metavar="N", help="processes that make batches ahead")

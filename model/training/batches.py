@@ -55,7 +55,8 @@ class Tags:
         asked = self.renderer.tagged(window, row.asked(), row.question).ids
         tokens = self.renderer.tokenizer
         answer = [*tokens.encode(row.text), tokens.control[END_OF_TEXT]]
-        return Dialogue(asked + answer, [IGNORED] * len(asked) + answer)
+        said = [False] * len(asked) + [row.task == data.SPEECH_TASK] * len(answer)
+        return Dialogue(asked + answer, [IGNORED] * len(asked) + answer, said)
 
     def alone(self, draw) -> Made:
         """No talk without sound."""
@@ -84,15 +85,20 @@ class Chat:
         kind = draw.random()
         if kind < self.plainly:
             rows = [unit[int(draw.integers(len(unit)))] for unit in units]
-            asked = [Turn(r.question or TASKS[r.task].asks, r.text, n_samples) for r in rows]
-            return _both(render(self.renderer, [turn]) for turn in asked)
+            asked = [
+                Turn(
+                    r.question or TASKS[r.task].asks, r.text, n_samples, r.task == data.SPEECH_TASK
+                )
+                for r in rows
+            ]
+            return tensors(render(self.renderer, [turn]) for turn in asked)
         facts = [Facts.of(unit, n_samples) for unit in units]
         luck = random.Random(int(draw.integers(1 << 62)))
         if kind < self.plainly + self.beside:
             said = beside(facts, self.small, luck)
             return side_by_side([[render(self.renderer, turns) for turns in one] for one in said])
         said = converse(facts, self.small, luck)
-        return _both(render(self.renderer, turns) for turns in said)
+        return tensors(render(self.renderer, turns) for turns in said)
 
     def alone(self, draw) -> Made:
         """A batch without sound, or nothing."""
@@ -100,7 +106,7 @@ class Chat:
             return {}
         some = draw.choice(len(self.talks), min(TALK, len(self.talks)), replace=False)
         few = [self.talks[i] for i in some]
-        return _both(render(self.renderer, turns, whole=whole) for turns, whole in few)
+        return tensors(render(self.renderer, turns, whole=whole) for turns, whole in few)
 
 
 class Batches(Dataset):
@@ -158,7 +164,9 @@ class Batches(Dataset):
 
     def _read(self, batch: Batch, spans: list | None) -> Made:
         tokens, slots = self.renderer.tokenizer, self.renderer.n_slots(batch.n_samples)
-        said = [next((r.text for r in unit if r.task == "transcribe"), "") for unit in batch.units]
+        said = [
+            next((r.text for r in unit if r.task == data.SPEECH_TASK), "") for unit in batch.units
+        ]
         read = [ctc.spoken(text, tokens) if text else [] for text in said]
         made = {"spoken": _rows(read, ctc.NONE, 1)}
         if spans is not None:
@@ -171,22 +179,26 @@ class Batches(Dataset):
         return made
 
 
-def tensors(ids: Sequence[Sequence[int]], labels: Sequence[Sequence[int]]) -> Made:
-    """Ids and labels (rows, n), padded on the right."""
-    return {"ids": _rows(ids, 0, _ROUND), "labels": _rows(labels, IGNORED, _ROUND)}
+def tensors(said: Iterable[Dialogue]) -> Made:
+    """Ids, labels and what is said (rows, n), padded on the right."""
+    said = list(said)
+    labels = _rows([one.labels for one in said], IGNORED, _ROUND)
+    of_clip = _rows([one.said for one in said], False, _ROUND)
+    return {"ids": _rows([one.ids for one in said], 0, _ROUND), "labels": labels, "said": of_clip}
 
 
 def side_by_side(clips: Sequence[Sequence[Dialogue]]) -> Made:
     """A row for each clip: what its dialogues begin with, then the rest of each as a segment."""
-    ids, labels, segments = [], [], []
+    rows, segments = [], []
     for said in clips:
         n = _in_common(said)
-        ids.append(said[0].ids[:n] + [i for one in said for i in one.ids[n:]])
-        labels.append([IGNORED] * n + [i for one in said for i in one.labels[n:]])
+        ids = said[0].ids[:n] + [i for one in said for i in one.ids[n:]]
+        labels = [IGNORED] * n + [i for one in said for i in one.labels[n:]]
+        rows.append(Dialogue(ids, labels, [False] * n + [i for one in said for i in one.said[n:]]))
         of = [k for k, one in enumerate(said, SHARED + 1) for _ in one.ids[n:]]
         segments.append([SHARED] * n + of)
     none = 1 + max(map(len, clips))
-    return tensors(ids, labels) | {"segments": _rows(segments, none, _ROUND)}
+    return tensors(rows) | {"segments": _rows(segments, none, _ROUND)}
 
 
 def _in_common(said: Sequence[Dialogue]) -> int:
@@ -198,14 +210,9 @@ def _in_common(said: Sequence[Dialogue]) -> int:
     return min(alike, first - 1)
 
 
-def _both(said: Iterable[Dialogue]) -> Made:
-    said = list(said)
-    return tensors([d.ids for d in said], [d.labels for d in said])
-
-
 def _rows(rows: Sequence[Sequence[int]], fill: int, step: int) -> torch.Tensor:
     longest = max(1, -(-max(map(len, rows)) // step)) * step
     table = torch.full((len(rows), longest), fill)
     for line, row in zip(table, rows, strict=True):
-        line[: len(row)] = torch.tensor(row, dtype=torch.long)
+        line[: len(row)] = torch.tensor(row, dtype=table.dtype)
     return table

@@ -27,6 +27,7 @@ from model.evaluation.manifest import BadManifest
 from model.spec import SAMPLE_RATE
 from model.tasks import ALSO, SPEECH, TASKS, Task
 
+SPEECH_TASK = "transcribe"
 KEPT = 64  # decoded files kept in memory
 PAUSE = 0.05  # seconds kept around the words of a window
 _LANGUAGES = "en zh de es ko fr ja it".split()  # those with a tag

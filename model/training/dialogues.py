@@ -13,7 +13,7 @@ import os
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,7 @@ FOLLOW_UPS = {
 }
 ASKED = {"transcript": 6, "event": 3, "kind": 2, "language": 2, "gender": 2}  # others: 2
 _QUESTIONS = say.ASKS | {"animal": say.ANIMAL}
+_SAID = "transcript"  # the fact whose answer is what is said
 
 
 # What is learned ----------------------------------------------------------------------------------
@@ -59,10 +60,12 @@ _QUESTIONS = say.ASKS | {"animal": say.ANIMAL}
 
 @dataclass(frozen=True)
 class Dialogue:
-    """Token ids, and labels: the same ids where the assistant speaks, IGNORED elsewhere."""
+    """Token ids, and labels: the same ids where the assistant speaks, IGNORED elsewhere. `said` is
+    where a label is of what is said in a clip."""
 
     ids: list[int]
     labels: list[int]
+    said: list[bool]
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Turn:
     question: str
     answer: str
     samples: int | tuple[int, ...] = ()  # of each clip before the question; 0 is none
+    is_said: bool = False  # the answer is what is said in the clip
 
     def __post_init__(self):
         if isinstance(self.samples, int):
@@ -85,12 +89,14 @@ def render(renderer: Renderer, turns: Sequence[Turn], *, whole: bool = True) -> 
         messages.append(Message("user", (*clips, turn.question)))
         start = len(renderer.chat(messages, heard))
         messages.append(Message("assistant", (turn.answer,)))
-        spans.append((start, len(renderer.chat(messages, heard, answer=False))))
+        spans.append((start, len(renderer.chat(messages, heard, answer=False)), turn.is_said))
     ids = renderer.chat(messages, heard, answer=False).ids
-    labels = [IGNORED] * len(ids)
-    for start, end in spans:
+    labels, said = [IGNORED] * len(ids), [False] * len(ids)
+    for start, end, is_said in spans:
         labels[start:end] = ids[start:end]
-    return Dialogue(ids, labels) if whole else Dialogue(ids[:-1], labels[:-1])
+        said[start:end] = [is_said] * (end - start)
+    end = len(ids) if whole else len(ids) - 1
+    return Dialogue(ids[:end], labels[:end], said[:end])
 
 
 # Conversations ------------------------------------------------------------------------------------
@@ -150,7 +156,7 @@ class _Maker:
     def first(self, clip: Facts, shape: str) -> Turn:
         makers = {"open": self.open, "whether": self.whether, "misfit": self.misfit}
         turn = makers.get(shape, self.fact)(clip) or self.fact(clip)
-        return Turn(turn.question, turn.answer, clip.samples)
+        return replace(turn, samples=clip.samples)
 
     def fact(self, clip: Facts, asked: Sequence[Turn] = ()) -> Turn | None:
         """A question that has an answer. After others: one whose answer was not given yet, None
@@ -164,15 +170,17 @@ class _Maker:
             assert asked, f"nothing is known of a clip: {clip}"
             return None
         name = _drawn({name: _often(clip, name) for name in names}, self.draw)
-        return Turn(
-            self._question(name, wordings), clip.answer(name), () if asked else clip.samples
-        )
+        heard = () if asked else clip.samples
+        return Turn(self._question(name, wordings), clip.answer(name), heard, name == _SAID)
 
     def every(self, clip: Facts) -> list[list[Turn]]:
         """A question alone for each fact, and each that the clip brings with it."""
         names = [name for name in clip.known if name in _QUESTIONS]
-        asked = [(self._question(name, _QUESTIONS), clip.answer(name)) for name in names]
-        return [[Turn(*both, clip.samples)] for both in (*asked, *clip.others)]
+        asked = [
+            Turn(self._question(name, _QUESTIONS), clip.answer(name), clip.samples, name == _SAID)
+            for name in names
+        ]
+        return [[turn] for turn in (*asked, *(Turn(*both, clip.samples) for both in clip.others))]
 
     def _question(self, name: str, wordings) -> str:
         if wordings is _QUESTIONS and name != "animal":

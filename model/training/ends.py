@@ -22,7 +22,7 @@ from model.placement import Placement
 from model.prompt import Renderer
 from model.qwen_audio import QwenAudio
 from model.spec import TAGS
-from model.training import ctc, ship
+from model.training import ctc, ship, teacher
 from model.training.batches import Batches
 from model.training.carry import FILE as CARRIED
 from model.training.carry import Carried
@@ -58,6 +58,9 @@ def begin(
     )
     if stage.speaks and not plan.full:
         adapt(model, plan.rank, packed=plan.bits == 4)
+    if plan.teacher is not None:
+        knows = Learner(teacher.opened(plan.teacher, model, device), hears=False)
+        learner.teacher = (knows.eval(),)
     learner.carried = Carried.of(plan.base) if stage.speaks and plan.full else None
     if learner.carried is not None:
         learner.carried.open(model.llm)
@@ -153,7 +156,9 @@ def finish(plan: Plan, learner: Learner, values: dict[str, torch.Tensor], batche
 def write(plan: Plan, values: dict[str, torch.Tensor], out: Path) -> None:
     """The base with what was learned, merged and unrounded: what was frozen is as it was before it
     was put in 16 bits."""
-    whole, _, _ = begin(replace(plan, ctc_share=0.0), (), torch.device("cpu"), exact=True)
+    whole, _, _ = begin(
+        replace(plan, ctc_share=0.0, teacher=None), (), torch.device("cpu"), exact=True
+    )
     restore(whole, {name: p for name, p in values.items() if not name.startswith("reader.")})
     for stale in out.glob("model*.safetensors*"):
         stale.unlink()

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, embedding, linear
 
 from model.qwen_audio import QwenAudio
+from model.training import teacher
 from model.training.ctc import Reader
 from model.training.dialogues import IGNORED
 
@@ -33,6 +34,7 @@ class Learner(nn.Module):
         self.model, self.hears, self.first_new = model, hears, first_new
         self.reader, self.ctc_share = reader, ctc_share
         self.carried = None  # a Carried: what training must leave as it is
+        self.teacher = ()  # a Learner (model/training/teacher.py); in a tuple: no part
         if first_new is not None:
             rows = model.llm.embed_tokens.weight.data[first_new:].float().clone()
             self.new_rows = nn.Parameter(rows)  # (new tokens, width)
@@ -47,6 +49,7 @@ class Learner(nn.Module):
         labels: torch.Tensor,
         ids: torch.Tensor | None = None,
         segments: torch.Tensor | None = None,
+        said: torch.Tensor | None = None,
         mels: torch.Tensor | None = None,
         spoken: torch.Tensor | None = None,
         places: torch.Tensor | None = None,
@@ -56,8 +59,9 @@ class Learner(nn.Module):
 
         Token ids and labels (rows, n), IGNORED where nothing is learned; without ids, the reader
         alone learns. Segments (rows, n): several questions about what a row begins with, each of
-        which sees the beginning (SHARED) and itself, as if it stood there alone. Mels (clips, mels,
-        frames), all of them sound or silence around it, in reading order. `spoken` and `places` as
+        which sees the beginning (SHARED) and itself, as if it stood there alone. `said` (rows, n):
+        whether a label is of what is said in the clip, for a teacher. Mels (clips, mels, frames),
+        all of them sound or silence around it, in reading order. `spoken` and `places` as
         model/training/ctc.py wants them.
         """
         total, vectors = labels.new_zeros((), dtype=torch.float32), None
@@ -65,24 +69,37 @@ class Learner(nn.Module):
             with torch.set_grad_enabled(self.hears and torch.is_grad_enabled()):
                 vectors = hear(self.model, mels)
         if ids is not None:
-            total = total + self._next_tokens(ids, labels, vectors, segments)
+            taught = said if self.teacher and mels is not None else None
+            total = total + self._next_tokens(ids, labels, vectors, segments, taught, mels)
         if self.reader is not None and spoken is not None and self.ctc_share:
             total = total + self.ctc_share * self.reader.loss(vectors, spoken, places)
         if num_items_in_batch is None:
             num_items_in_batch = (labels != IGNORED).sum()
         return {"loss": total / num_items_in_batch}
 
-    def _next_tokens(self, ids, labels, vectors, segments) -> torch.Tensor:
+    def _next_tokens(self, ids, labels, vectors, segments, said, mels) -> torch.Tensor:
         """Summed over all labels."""
-        sound = [] if vectors is None else [self.model.audio.bounded(row) for row in vectors]
-        if segments is None:
-            opening = common_opening(ids, labels, self.model.config.audio_start_id)
-            hidden = self._read(ids, sound, opening)
-        else:
-            opening, hidden = 0, self._read_apart(ids, sound, segments)
+        opening, hidden = self._hidden(ids, labels, vectors, segments)
         wanted = labels[:, opening + 1 :]
         at = wanted != IGNORED
-        return cross_entropy(self._logits(hidden[:, :-1][at]), wanted[at], reduction="sum")
+        logits = self._logits(hidden[:, :-1][at])
+        if said is None or not said.any():
+            return cross_entropy(logits, wanted[at], reduction="sum")
+        taught = said[:, opening + 1 :] & at
+        (knows,) = self.teacher
+        with torch.no_grad():
+            _, read = knows._hidden(ids, labels, hear(knows.model, mels), segments)
+            theirs = knows._logits(read[:, :-1][taught])
+        return teacher.loss(logits, wanted[at], taught[at], theirs)
+
+    def _hidden(self, ids, labels, vectors, segments) -> tuple[int, torch.Tensor]:
+        """The length of an opening that all share, and the hidden states (rows, n, width) behind
+        it."""
+        sound = [] if vectors is None else [self.model.audio.bounded(row) for row in vectors]
+        if segments is not None:
+            return 0, self._read_apart(ids, sound, segments)
+        opening = common_opening(ids, labels, self.model.config.audio_start_id)
+        return opening, self._read(ids, sound, opening)
 
     def _read(self, ids: torch.Tensor, sound: list, opening: int) -> torch.Tensor:
         """Hidden states of the positions after the common opening, which is read once. Padding is

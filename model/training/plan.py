@@ -43,6 +43,7 @@ class Plan:
     ctc_share: float | None = None  # of the reading loss; the warm start has nothing else
     hinted: int = 2000  # batches of a warm start that tell where each token may be
     talk: Path | None = None  # dialogues of text to mix in
+    teacher: Path | None = None  # a model whose words are learned too
     seed: int = 0
     resume: bool = False
     log_every: int = 10  # steps
@@ -58,7 +59,8 @@ class Plan:
     def of(cls, run: Path) -> "Plan":
         """The plan of a run, from its folder."""
         told = json.loads((run / NAME).read_text(encoding="utf-8"))
-        told |= {name: Path(told[name]) for name in ("base", "out")}
+        paths = ("base", "out", "talk", "teacher")
+        told |= {name: Path(told[name]) for name in paths if told.get(name)}
         return cls(**told | {"data": tuple(map(Path, told["data"]))})
 
     def __post_init__(self):
@@ -70,6 +72,8 @@ class Plan:
             )
         if not self.steps and not self.minutes and self.stage != "adapt":
             raise CannotTrain("How long is it to learn? Give --minutes or --steps.")
+        if self.teacher and not STAGES[self.stage].asks:
+            raise CannotTrain("In a warm start nothing is said that --teacher could know better.")
         if self.bits == 4 and (self.full or STAGES[self.stage].hears):
             raise CannotTrain("In 4 bits only adapters learn: leave out --bits, or take adapt.")
 

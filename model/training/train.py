@@ -33,8 +33,6 @@ from model.training.plan import CannotTrain, Plan, in_four_bits, settled
 from model.training.stages import CHAT, STAGES, TAGS
 from model.training.trainer import StageTrainer
 
-SPEECH_TASK = "transcribe"
-
 
 def run(
     plan: Plan, tell: Callable[[str], None] = print, *, stop_at: int | None = None
@@ -46,7 +44,7 @@ def run(
     """
     rows, told = data.within((r for file in plan.data for r in data.read(file)), plan.longest)
     if plan.stage == "warmstart":
-        rows = [row for row in rows if row.task == SPEECH_TASK]
+        rows = [row for row in rows if row.task == data.SPEECH_TASK]
     if not rows:
         raise CannotTrain(f"There is nothing to learn from in {_names(plan)}.")
     plan = settled(plan, rows)
@@ -58,7 +56,7 @@ def run(
     set_seed(plan.seed)
     # a norm in 32 bits of numbers in 16 is what autocast means; it only has no kernel of its own
     warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")
-    said = [row.text for row in rows if row.task == SPEECH_TASK]
+    said = [row.text for row in rows if row.task == data.SPEECH_TASK]
     if plan.ctc_share and not said:
         raise CannotTrain(f"There is nothing to be read in {_names(plan)}: leave out --ctc-share.")
     learner, renderer, _ = ends.begin(plan, said, args.device)

@@ -68,7 +68,7 @@ def test_only_the_assistants_words_are_learned():
     assert [i for i in made.labels if i != IGNORED] == [*b"Yes.", end, *b"YES.", end]
     assert all(label in (i, IGNORED) for i, label in zip(made.ids, made.labels, strict=True))
     cut = render(renderer(), turns, whole=False)
-    assert cut == Dialogue(made.ids[:-1], made.labels[:-1])
+    assert cut == Dialogue(made.ids[:-1], made.labels[:-1], made.said[:-1])
 
 
 def test_a_turn_holds_two_clips():

@@ -76,7 +76,7 @@ def test_conversations_beside_each_other_are_as_if_alone(world):
     assert {turns[0].answer for turns in said[0]} == {"A man.", "Speech."}
     each = [[dialogues.render(renderer, turns) for turns in one] for one in said]
     alone = [
-        loss(learner, **batches.tensors([d.ids], [d.labels]), mels=mels(2)[i : i + 1])
+        loss(learner, **batches.tensors([d]), mels=mels(2)[i : i + 1])
         for i, one in enumerate(each)
         for d in one
     ]
@@ -91,11 +91,11 @@ def test_reading_the_common_opening_once_changes_nothing(world):
     alike = [[dialogues.Turn("Hello!", "Hello.")], [dialogues.Turn("Hello!", "Help.")]]
     for said, sound in ((turns, {"mels": mels(2)}), (talk, {}), (alike, {})):
         each = [dialogues.render(renderer, t) for t in said]
-        both = batches.tensors([d.ids for d in each], [d.labels for d in each])
+        both = batches.tensors(each)
         apart = 0.0
         for i, d in enumerate(each):
             own = {name: value[i : i + 1] for name, value in sound.items()}
-            apart += loss(learner, **batches.tensors([d.ids], [d.labels]), **own)
+            apart += loss(learner, **batches.tensors([d]), **own)
         assert loss(learner, **both, **sound) == pytest.approx(apart, rel=1e-5)
 
 
