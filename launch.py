@@ -6,13 +6,14 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see placement.share_cores
 
 from app.wish import LINK, NONE, PASSWORD, WAYS, Wish, seconds_of  # noqa: E402
 from model.errors import EarshotError, Empty  # noqa: E402
-from model.messages import Message, Sampling  # noqa: E402
+from model.messages import Message, Piece, Sampling  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
 from sessions.errors import DAMAGED, StoreError  # noqa: E402
 
@@ -68,9 +69,12 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     _sharing_words(ui)
     ui.add_argument("--pause", type=float, default=0.0, help=argparse.SUPPRESS)  # parrot's
 
-    ask = commands.add_parser("ask", parents=[which, where], help="one question about recordings")
+    ask = commands.add_parser("ask", parents=[which, where], help="a question about recordings")
     ask.add_argument("clips", nargs="*", metavar="CLIP", help="sound or video files; - reads stdin")
     ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument(
+        "--then", action="append", default=[], metavar="QUESTION", help="to go on with; repeatable"
+    )
     ask.add_argument(
         "--task", choices=TASKS, metavar="TASK", help=f"read by tags instead: {', '.join(TASKS)}"
     )
@@ -286,13 +290,23 @@ def run_ask(words: argparse.Namespace) -> None:
                 "not heard.",
                 file=sys.stderr,
             )
-        for piece in engine.reply(messages, sampling, task=words.task):
-            print(piece.text, end="", flush=True)
+        said = _print_answer(engine.reply(messages, sampling, task=words.task))
+        for question in words.then:
+            messages += [Message("assistant", (said,)), Message("user", (question,))]
+            said = _print_answer(engine.reply(messages, sampling, task=words.task))
+
+
+def _print_answer(pieces: Iterable[Piece]) -> str:
+    said = ""
+    for piece in pieces:
+        print(piece.text, end="", flush=True)
+        said += piece.text
     print()
     if piece.finish == "length":
         print("The answer was cut off at its limit: see --max-tokens.", file=sys.stderr)
     if piece.finish == "circles":
         print("The answer said the same over and over, and was ended.", file=sys.stderr)
+    return said
 
 
 def _chosen(words: argparse.Namespace) -> dict:

@@ -8,6 +8,7 @@ import pytest
 
 import launch
 from model.audio import export
+from model.engine import Parrot
 from model.machine import PACKAGED
 from tests.model.conftest import noise
 
@@ -60,6 +61,21 @@ def test_ask_takes_several_clips_and_none(capsys, sounds):
     heard = "[heard 1.5 s] [heard 1.5 s] which?"
     assert ask(capsys, sounds / "talk.wav", sounds / "talk.mp3", "which?")[:2] == (0, heard)
     assert ask(capsys, "hello there")[:2] == (0, "hello there")
+
+
+def test_ask_goes_on_with_what_was_said(capsys, sounds, monkeypatch):
+    heard = []
+    real = Parrot.reply
+
+    def reply(self, messages, *how, **more):
+        heard.append([(message.role, len(message.clips)) for message in messages])
+        return real(self, messages, *how, **more)
+
+    monkeypatch.setattr(Parrot, "reply", reply)
+    _, said, _ = ask(capsys, sounds / "talk.wav", "hello", "--then", "and you", "--then", "bye")
+    assert said.splitlines()[-2:] == ["and you", "bye"] and "hello" in said
+    talk = [("user", 1), *[("assistant", 0), ("user", 0)] * 2]
+    assert heard == [talk[:1], talk[:3], talk]
 
 
 def test_ask_reads_standard_input(sounds):
