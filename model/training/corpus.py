@@ -1,5 +1,5 @@
 """The corpus of Earshot-mini, from nothing on a Debian machine: people's speech, that of two
-adventure games, synthesised speech, notes of sound fonts, and sounds of every kind.
+adventure games, synthesised speech, notes and tunes of sound fonts, and sounds of every kind.
 
     python -m model.training.corpus MANIFESTS OUT [--processes 2]
     python -m model.training.corpus --small OUT
@@ -39,7 +39,7 @@ from model.training.sources import LICENCES, MissingTool, described, gather, hel
 GAMES = {queen.PACKAGE: queen.lines, drascula.PACKAGE: drascula.lines}
 SENTENCES = 13_500  # in English, synthesised
 FOREIGN = 500, 900  # in another language: at least so many, and so many with what people say
-NOTES, TEST_NOTES = 9_000, 600
+NOTES, TUNES, TEST_NOTES = 9_000, 2_000, 600
 SMALL = {"en": 8, "de": 4, "fr": 4, "ru": 4}  # sentences of a small corpus
 SMALL_NOTES, SMALL_DEV = 20, 0.2
 
@@ -69,7 +69,7 @@ def build_small(out: Path) -> dict[str, list[dict]]:
     where that is none."""
     lines = {language: synthesis.practice(language, n) for language, n in SMALL.items()}
     parts = [(job[0], partial(synthesis.pack, job, out)) for job in synthesis.jobs(lines)]
-    for job in instruments.jobs(SMALL_NOTES, SMALL_NOTES):
+    for job in instruments.jobs(SMALL_NOTES, SMALL_NOTES, SMALL_NOTES):
         parts.append((job[0], partial(instruments.pack, job, out / "sources", out)))
     refused = set()
     for name, pack in parts:
@@ -113,7 +113,7 @@ def _sounds(rows: list[dict], sources: Path, out: Path) -> Iterator[Job]:
 
 
 def _notes(sources: Path, out: Path) -> Iterator[Job]:
-    for job in instruments.jobs(NOTES, TEST_NOTES):
+    for job in instruments.jobs(NOTES, TUNES, TEST_NOTES):
         yield job[0], partial(instruments.pack, job, sources, out)
 
 

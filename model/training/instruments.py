@@ -1,4 +1,4 @@
-"""Notes of the General MIDI instruments, rendered from sound fonts by fluidsynth.
+"""Notes and tunes of the General MIDI instruments, rendered from sound fonts by fluidsynth.
 
 A font takes seconds to load, so hundreds of notes are one MIDI file and one run, cut apart after.
 The families are those of the General MIDI sound set; what has none (timpani, choir, orchestra hit)
@@ -9,6 +9,7 @@ import random
 import struct
 import subprocess
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from model.training.sources import LICENCES, MissingTool, need, pcm
 
 LOWEST, HIGHEST = 28, 96  # MIDI pitches asked about: E1 to C7
 QUIET = 100  # largest sample of a note that cannot be heard
-BATCH = 500  # notes in one run of fluidsynth
+BATCH = 500  # notes or tunes in one run of fluidsynth
 TEST_FONT = "musescore-general-soundfont-small"  # never learned from
 FONTS = {  # Debian package: file in it
     "fluid-soundfont-gm": "usr/share/sounds/sf2/FluidR3_GM.sf2",
@@ -29,6 +30,10 @@ FONTS = {  # Debian package: file in it
 }
 _TICKS = 480  # of a MIDI file's quarter note, which lasts half a second: 960 a second
 _REST = 0.9  # seconds between notes, for their ends to fade
+_SCALES = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)  # major, minor: semitones above the tonic
+_STEPS = -2, -1, -1, 0, 1, 1, 2, 4  # of the scale, from one tone of a tune to the next
+_BEATS = 0.5, 1, 1, 1, 2  # that a tone of a tune lasts
+_LONGEST_TUNE = 5.2  # seconds
 _FAMILIES = """
 Piano
 1 A grand piano. 28 96
@@ -146,13 +151,34 @@ class Preset:
 
 
 @dataclass(frozen=True)
+class Tone:
+    """Keys struck at once: MIDI pitches (60 is middle C), and seconds until they are let go."""
+
+    pitches: tuple[int, ...]
+    velocity: int
+    hold: float
+
+
+@dataclass(frozen=True)
 class Note:
     """One note to play. `hold` is the seconds until the key is let go."""
 
     preset: Preset
-    pitch: int  # MIDI, 60 is middle C
+    pitch: int  # MIDI
     velocity: int
     hold: float
+
+    @property
+    def tones(self) -> tuple[Tone, ...]:
+        return (Tone((self.pitch,), self.velocity, self.hold),)
+
+
+@dataclass(frozen=True)
+class Tune:
+    """Tones of one instrument, one after the other."""
+
+    preset: Preset
+    tones: tuple[Tone, ...]
 
 
 def _presets() -> dict[int, Preset]:
@@ -192,15 +218,47 @@ def drawn(n: int, draw: random.Random) -> list[Note]:
     return notes
 
 
-def midi(notes: list[Note]) -> bytes:
-    """A MIDI file that plays the notes one after the other, with rests between."""
+def tunes(n: int, draw: random.Random) -> list[Tune]:
+    """`n` tunes of 1.5 to 5 seconds, as many of each family, shuffled: a walk up and down a scale,
+    in one tune of three with chords."""
+    made = []
+    for i in range(n):
+        family = FAMILIES[i % len(FAMILIES)]
+        preset = draw.choice([p for p in PRESETS.values() if p.family == family])
+        made.append(Tune(preset, tuple(_walk(preset, draw))))
+    draw.shuffle(made)
+    return made
+
+
+def _walk(preset: Preset, draw: random.Random) -> Iterator[Tone]:
+    tonic, scale = draw.randrange(12), draw.choice(_SCALES)
+    heard = range(max(preset.low, LOWEST), min(preset.high, HIGHEST) + 1)
+    pitches = [pitch for pitch in heard if (pitch - tonic) % 12 in scale]
+    chords, velocity = draw.random() < 1 / 3, draw.randint(60, 110)
+    beat, end = draw.uniform(0.15, 0.6), draw.uniform(1.5, _LONGEST_TUNE)
+    at, seconds = draw.randrange(len(pitches)), 0.0
+    while seconds < end:
+        hold = min(beat * draw.choice(_BEATS), _LONGEST_TUNE - seconds)
+        keys = (at, at + 2, at + 4) if chords and draw.random() < 0.5 else (at,)
+        struck = tuple(pitches[key] for key in keys if key < len(pitches))
+        yield Tone(struck, velocity + draw.randint(-10, 10), hold)
+        seconds += hold
+        at = min(max(at + draw.choice(_STEPS), 0), len(pitches) - 1)
+
+
+def midi(pieces: Sequence[Note | Tune]) -> bytes:
+    """A MIDI file that plays the pieces one after the other, with rests between."""
     track = bytearray()
-    for note in notes:
-        track += b"\0" + bytes((0xC0, note.preset.program - 1))
-        track += b"\0" + bytes((0x90, note.pitch, note.velocity))
-        track += _length(round(note.hold * 2 * _TICKS)) + bytes((0x80, note.pitch, 0))
+    for piece in pieces:
+        track += b"\0" + bytes((0xC0, piece.preset.program - 1))
+        for tone in piece.tones:
+            for pitch in tone.pitches:
+                track += b"\0" + bytes((0x90, pitch, tone.velocity))
+            ends = [_length(_ticks(tone.hold)), *[b"\0"] * (len(tone.pitches) - 1)]
+            for wait, pitch in zip(ends, tone.pitches, strict=True):
+                track += wait + bytes((0x80, pitch, 0))
         # a controller nobody listens to carries the rest
-        track += _length(round(_REST * 2 * _TICKS)) + bytes((0xB0, 3, 0))
+        track += _length(_ticks(_REST)) + bytes((0xB0, 3, 0))
     track += b"\0\xff\x2f\0"
     head = b"MThd" + struct.pack(">IHHH", 6, 0, 1, _TICKS)
     return head + b"MTrk" + struct.pack(">I", len(track)) + bytes(track)
@@ -214,29 +272,29 @@ def _length(ticks: int) -> bytes:
     return bytes(digits)
 
 
-def play(notes: list[Note], font: Path, draw: random.Random) -> list[np.ndarray]:
-    """Each note as (n,) int16 at 16 kHz, with up to 0.5 s of its end."""
+def play(pieces: Sequence[Note | Tune], font: Path, draw: random.Random) -> list[np.ndarray]:
+    """Each piece as (n,) int16 at 16 kHz, with up to 0.5 s of its end."""
     room = draw.choice(("0", "1"))  # with or without the font's reverberation and chorus
     with tempfile.TemporaryDirectory() as folder:
         score, sound = Path(folder) / "notes.mid", Path(folder) / "notes.wav"
-        score.write_bytes(midi(notes))
+        score.write_bytes(midi(pieces))
         # rendered at 48 kHz and brought to 16 kHz by ffmpeg: a synthesiser's own 16 kHz folds back
         command = [need("fluidsynth"), "-ni", "-R", room, "-C", room, "-r", "48000", "-g", "1.0"]
         command += ["-F", sound, font, score]
         subprocess.run(command, check=True, capture_output=True)
         whole = pcm(sound)
     cuts, at = [], 0.0
-    for note in notes:
+    for piece in pieces:
+        held = sum(_ticks(tone.hold) for tone in piece.tones) / (2 * _TICKS)
         start = round(at * SAMPLE_RATE)
-        end = round((at + note.hold + draw.uniform(0.1, 0.5)) * SAMPLE_RATE)
+        end = round((at + held + draw.uniform(0.1, 0.5)) * SAMPLE_RATE)
         cuts.append(_faded(whole[start:end]))
-        at += _seconds(note.hold) + _seconds(_REST)
+        at += held + _ticks(_REST) / (2 * _TICKS)
     return cuts
 
 
-def _seconds(wanted: float) -> float:
-    """A time as the MIDI file keeps it, in whole ticks."""
-    return round(wanted * 2 * _TICKS) / (2 * _TICKS)
+def _ticks(seconds: float) -> int:
+    return round(seconds * 2 * _TICKS)
 
 
 def _faded(cut: np.ndarray, seconds: float = 0.05) -> np.ndarray:
@@ -248,33 +306,37 @@ def _faded(cut: np.ndarray, seconds: float = 0.05) -> np.ndarray:
 
 
 def pack(job: tuple[str, str, int, int], sources: Path, out: Path) -> None:
-    """One part: (its name, the font's package, how many notes, seed)."""
+    """One part: (its name, the font's package, how many notes or tunes, seed). A part whose name
+    begins with "tunes" holds tunes."""
     name, package, n, seed = job
     draw = random.Random(seed)
-    notes = drawn(n, draw)
+    pieces = tunes(n, draw) if name.startswith("tunes") else drawn(n, draw)
     split = "test" if package == TEST_FONT else "train"
-    cuts = play(notes, font(package, sources), draw)
+    cuts = play(pieces, font(package, sources), draw)
     with Pack(out, name) as part:
-        for note, cut in zip(notes, cuts, strict=True):
+        for piece, cut in zip(pieces, cuts, strict=True):
             if np.abs(cut).max() < QUIET:
                 continue
-            part.add(cut, _answers(note, package), split=split, **_facts(note, package))
+            part.add(cut, _answers(piece, package), split=split, **_facts(piece, package))
 
 
-def _answers(note: Note, package: str) -> dict[str, str]:
-    preset = note.preset
+def _answers(piece: Note | Tune, package: str) -> dict[str, str]:
+    preset = piece.preset
     answers = {"instrument family": f"{preset.family}.", "instrument": preset.name}
-    if preset.program not in _UNPITCHED and (package, preset.program) not in _MISTUNED:
-        answers["note"] = spoken(note.pitch)
+    tuned = preset.program not in _UNPITCHED and (package, preset.program) not in _MISTUNED
+    if isinstance(piece, Note) and tuned:
+        answers["note"] = spoken(piece.pitch)
     return answers | {"kind of sound": "An instrument."}
 
 
-def _facts(note: Note, package: str) -> dict:
-    preset = note.preset
-    known = {"family": preset.family, "program": preset.program, "pitch": note.pitch}
-    known |= {"velocity": note.velocity, "instrument": preset.name}
-    known |= {"kind": "note", "synthetic": True}
-    return known | {"source": package, "licence": LICENCES[package]}
+def _facts(piece: Note | Tune, package: str) -> dict:
+    preset = piece.preset
+    known = {"family": preset.family, "program": preset.program, "instrument": preset.name}
+    if isinstance(piece, Note):
+        known |= {"pitch": piece.pitch, "velocity": piece.velocity, "kind": "note"}
+    else:
+        known |= {"kind": "tune"}
+    return known | {"synthetic": True, "source": package, "licence": LICENCES[package]}
 
 
 def font(package: str, sources: Path) -> Path:
@@ -290,9 +352,14 @@ def need_all() -> None:
     need("fluidsynth")
 
 
-def jobs(n_train: int, n_test: int) -> list[tuple[str, str, int, int]]:
-    """The parts to pack: notes to learn from two fonts in turn, and notes of the test font."""
+def jobs(n_notes: int, n_tunes: int, n_test: int) -> list[tuple[str, str, int, int]]:
+    """The parts to pack: notes and tunes of two fonts in turn to learn from, notes of the test
+    font."""
+    learned = [*_parts("notes", n_notes, 1000), *_parts("tunes", n_tunes, 2000)]
+    return [*learned, ("notes-test", TEST_FONT, n_test, 999)]
+
+
+def _parts(name: str, n: int, seed: int) -> Iterator[tuple[str, str, int, int]]:
     fonts = [package for package in FONTS if package != TEST_FONT]
-    sizes = [min(BATCH, n_train - at) for at in range(0, n_train, BATCH)]
-    parts = [(f"notes-{i:02d}", fonts[i % len(fonts)], n, 1000 + i) for i, n in enumerate(sizes)]
-    return [*parts, ("notes-test", TEST_FONT, n_test, 999)]
+    for i, at in enumerate(range(0, n, BATCH)):
+        yield f"{name}-{i:02d}", fonts[i % len(fonts)], min(BATCH, n - at), seed + i

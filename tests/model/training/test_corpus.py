@@ -275,18 +275,36 @@ def test_families_come_equally_often_and_notes_stay_in_range():
     assert notes != instruments.drawn(500, random.Random(4))
 
 
+def test_tunes_walk_in_the_range_of_their_instrument():
+    tunes = instruments.tunes(200, random.Random(3))
+    families = [tune.preset.family for tune in tunes]
+    assert all(families.count(family) == 20 for family in instruments.FAMILIES)
+    for tune in tunes:
+        pitches = [pitch for tone in tune.tones for pitch in tone.pitches]
+        assert tune.preset.low <= min(pitches) and max(pitches) <= tune.preset.high
+        assert 1.5 <= sum(tone.hold for tone in tune.tones) < 5.21
+    assert sum(len(tune.tones) > 3 for tune in tunes) > 150
+    assert any(len(tone.pitches) == 3 for tune in tunes for tone in tune.tones)
+    assert tunes == instruments.tunes(200, random.Random(3))
+
+
 def test_a_midi_file_holds_its_notes():
     mido = instruments.midi([instruments.Note(instruments.PRESETS[41], 60, 90, 1.0)])
     assert mido[:4] == b"MThd" and struct.unpack(">I", mido[18:22])[0] == len(mido) - 22
     program, on, off = b"\xc0\x28", b"\x90\x3c\x5a", b"\x87\x40\x80\x3c\x00"  # 960 ticks: 1 s
     assert program + b"\0" + on + off in mido
+    third = instruments.Tone((60, 64), 90, 1.0)
+    mido = instruments.midi([instruments.Tune(instruments.PRESETS[41], (third,))])
+    assert b"\0\x90\x3c\x5a\0\x90\x40\x5a" + off + b"\0\x80\x40\x00" in mido
 
 
 def test_the_held_out_font_makes_test_parts_alone():
-    jobs = instruments.jobs(1200, 60)
+    jobs = instruments.jobs(1200, 700, 60)
     fonts = {name: package for name, package, *_ in jobs}
     assert fonts.pop("notes-test") == instruments.TEST_FONT
-    assert instruments.TEST_FONT not in fonts.values() and sum(job[2] for job in jobs[:-1]) == 1200
+    assert instruments.TEST_FONT not in fonts.values() and len(set(fonts.values())) == 2
+    for kind, n in (("notes", 1200), ("tunes", 700)):
+        assert sum(job[2] for job in jobs[:-1] if job[0].startswith(kind)) == n
 
 
 # Synthesis ----------------------------------------------------------------------------------------
