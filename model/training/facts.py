@@ -63,19 +63,19 @@ class Facts:
     @classmethod
     def of(cls, rows: Iterable[Row], samples: int = 0) -> "Facts":
         """From all rows of a manifest about one clip."""
-        known, others = {}, []
+        known, others, gender = {}, [], ""
         for row in rows:
             name = FIELDS.get(row.task)
             if name and not row.question:
                 known[name] = row.text
             else:
                 others.append((row.question or TASKS[row.task].asks, row.text))
-            if row.duration >= TOLD and (gender := GENDERS.get(row.facts.get("gender"))):
-                known.setdefault("gender", gender)
+            if row.duration >= TOLD:
+                gender = gender or GENDERS.get(row.facts.get("gender"), "")
         if not known.get("kind"):
             known["kind"] = _kind(known)
-        if known["kind"] not in ("Speech.", "A vocal sound."):
-            known.pop("gender", None)
+        if known["kind"] in ("Speech.", "A vocal sound."):
+            known.setdefault("gender", gender)
         return cls(**known, others=tuple(others), samples=samples)
 
     def answer(self, name: str) -> str:

@@ -193,6 +193,7 @@ def test_facts_are_gathered_from_the_rows_of_a_clip():
         Facts.of([row("transcribe", "Hello.", gender="f")]).described() == 'A woman says: "Hello."'
     )
     assert Facts.of([row("event", "A dog.", gender="f")]).gender == ""
+    assert Facts.of([row("gender", "A woman.", gender="f")]).known == ["gender"]
 
 
 def test_a_shouted_word_is_not_said_to_be_none():
