@@ -6,9 +6,9 @@ adventure games, synthesised speech, notes and tunes of sound fonts, and sounds 
 
 MANIFESTS holds `manifest_*.jsonl.gz` (model/training/sources.py). OUT then holds packed sound, the
 manifests train.jsonl, dev.jsonl and test-*.jsonl (model/training/manifests.py), and in LICENCES.md
-what may be done with it. What is there is not made again, and one seed makes one corpus. `--small`
-makes a minute of it with the programs that are there, and downloads nothing. OUT/sources, the
-unpacked packages (6 GB), can be removed when all is done.
+what may be done with it. What is there is not made again, and one seed makes one corpus, but for a
+few samples of Pico's voice. `--small` makes a minute of it with the programs that are there, and
+downloads nothing. OUT/sources, the unpacked packages (6 GB), can be removed when all is done.
 
 Needs the Debian packages espeak-ng, flite and fluidsynth, and py-nanotts and hibari-tts from pip.
 """
