@@ -27,15 +27,17 @@ _SAMPLE = assets.FOLDER / "sample"
 _KIND = {"kind of sound": "task.kind_of_sound.ask"}
 _FAMILY = {"instrument family": "task.instrument_family.ask"}
 _ALL = (  # where they come from: assets/NOTICE.md
-    Example("speech", _SAMPLE / "queue-youarenext.g722", {"transcribe": "example.speech.ask"}),
+    Example("speech", _SAMPLE / "ss-noservice.g722", {"transcribe": "example.speech.ask"}),
     Example("animal", _SAMPLE / "cat.ogg", {"event": "example.animal.ask"} | _KIND),
     Example(
         "instrument",
-        _SAMPLE / "violin.ogg",
+        _SAMPLE / "guitar-chord.flac",
         dict.fromkeys(("instrument", "event"), "example.instrument.ask") | _FAMILY | _KIND,
     ),
     Example(
-        "announcement", _SAMPLE / "ss-noservice.g722", {"transcribe": "example.announcement.ask"}
+        "announcement",
+        _SAMPLE / "queue-youarenext.g722",
+        {"transcribe": "example.announcement.ask"},
     ),
     Example(
         "conference",

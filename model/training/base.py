@@ -107,8 +107,9 @@ def _config(reader, whisper: dict, tokens: dict[str, int]) -> QwenAudioConfig:
         tie_word_embeddings=True,
         title="Earshot-mini",
         licence="Apache-2.0",
-        note="It writes down English speech, with mistakes, and was taught nothing else.",
-        questions=("What does the person say?", "Transcribe the recording."),
+        note="It writes down English, and tells the kind of sound, the language, the voice and the "
+        "family of instruments, all of it with mistakes. Ask it in English.",
+        questions=("What does the person say?", "What kind of sound is it?"),
         understands=("en",),
     )
 

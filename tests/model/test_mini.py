@@ -9,6 +9,7 @@ from model.evaluation.metrics import METRICS, Pair
 from model.local import LocalEngine
 from model.machine import PACKAGED
 from model.messages import Message, Sampling
+from model.tasks import TASKS
 
 SAMPLE = PACKAGED.parent / "sample"
 GREEDY = Sampling(max_tokens=64, temperature=0)
@@ -39,6 +40,32 @@ def test_it_writes_down_most_of_what_is_said(engine):
         answer = say(engine, [Message("user", (clip, "What does the person say?"))])
         pairs.append(Pair(row["text"], answer))
     assert METRICS["word error rate"].of(pairs) < 0.5
+
+
+@pytest.mark.parametrize(
+    "task, least", [("kind of sound", 0.6), ("gender", 0.75), ("language", 0.6)]
+)
+def test_it_knows_what_it_hears(engine, task, least):
+    rows = [json.loads(line) for line in (SAMPLE / "manifest.jsonl").open()]
+    asked = [row for row in rows if row["task"] == task and not row.get("before")]
+    assert len(asked) >= 15
+    right = []
+    for row in asked:
+        clip = audio.decode(SAMPLE / row["audio"])
+        answer = say(engine, [Message("user", (clip, TASKS[task].asks))])
+        right.append(answer == row["text"])
+    assert sum(right) / len(right) >= least
+
+
+def test_three_kinds_of_sound_and_a_follow_up(engine):
+    kinds = {"queue-youarenext.g722": "Speech.", "cat.ogg": "An animal."}
+    kinds |= {"violin.ogg": "An instrument.", "guitar-chord.flac": "An instrument."}
+    for name, kind in kinds.items():
+        talk = [Message("user", (audio.decode(SAMPLE / name), "What kind of sound is it?"))]
+        assert say(engine, talk) == kind
+    talk.append(Message("assistant", (kind,)))
+    talk.append(Message("user", ("And which family of instruments is it?",)))
+    assert say(engine, talk) == "Guitar."
 
 
 def test_a_follow_up_reads_little_anew(engine):
