@@ -11,7 +11,7 @@ from model.training import data, mixture
 from model.training.stages import STAGES
 
 NAME = "plan.json"
-PASSES, FEWEST = 12, 60  # over the recordings of one's own, and steps at least
+PASSES, FEWEST = 12, 150  # over the recordings of one's own, and steps at least
 WARM_UP = 50  # steps, or a tenth of a run that is short
 
 
