@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from model import audio
 from model.engine import About, Engine
-from model.errors import EarshotError
+from model.errors import EarshotError, is_out_of_memory
 from model.messages import Clip, Message, Sampling
 from sessions.errors import StoreError, as_sentences
 from sessions.lines import LEAF
@@ -213,18 +213,12 @@ def answer(
     except (EarshotError, StoreError) as error:
         status, sentence = FAILED, str(error)
     except Exception as error:
-        is_full = _is_full_memory(error)
+        is_full = is_out_of_memory(error)
         status, sentence = FAILED, MEMORY if is_full else OURS
         if not is_full:
             raise
     finally:  # also when it is closed
         store.finish(turn.id, said, status, sentence)
-
-
-def _is_full_memory(error: Exception) -> bool:
-    """Python's own error, or one of PyTorch's, which nobody here imports."""
-    told = type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
-    return told or isinstance(error, MemoryError)
 
 
 def messages_before(store: Store, turn: Turn, recall: Recall) -> list[Message]:

@@ -10,7 +10,7 @@ from app import chat
 from app.seat import Seat
 from app.talks import Talks
 from model.engine import Engine
-from model.errors import EarshotError
+from model.errors import EarshotError, is_out_of_memory
 from model.fetching import Fetching
 from model.library import Entry, Library, Offer
 
@@ -127,11 +127,12 @@ class Models:
             pass
         except EarshotError as error:
             sentence = str(error)
-        except MemoryError:
-            sentence = chat.MEMORY
-        except Exception:
-            log.exception("The model %s could not be loaded", name)
-            sentence = chat.OURS
+        except Exception as error:
+            if is_out_of_memory(error):
+                sentence = chat.MEMORY
+            else:
+                log.exception("The model %s could not be loaded", name)
+                sentence = chat.OURS
         self.loading = None
         self.failed = Failed(loading.title, sentence) if sentence else None
         self._changed()

@@ -1,5 +1,16 @@
 """What a person can mend: each message is a sentence that says what is wrong and what to do."""
 
+import errno
+import re
+
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory"  # CUDA's runtime, its driver, Apple's GPU
+    r"|(?:can't|cannot) allocate memory|not enough memory"  # the processor's allocator, by system
+    r"|CUBLAS_STATUS_(?:ALLOC_FAILED|NOT_INITIALIZED)"  # no memory left for its handle
+    r"|CU(?:DNN|SOLVER|SPARSE)_STATUS_\w*ALLOC\w*_FAILED|CUFFT_ALLOC_FAILED",
+    re.IGNORECASE,
+)
+
 
 class EarshotError(Exception):
     """Shown as its sentence, never as a traceback."""
@@ -43,3 +54,13 @@ class NoWeights(EarshotError):
 
 class NoRoom(EarshotError):
     """Memory or disk is too small for what was asked."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the memory of the processor or of a GPU ran out. PyTorch has a type for some of these
+    errors; others are a RuntimeError (or torch.AcceleratorError) that says so only in words."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))

@@ -13,7 +13,7 @@ from model import batch, checkpoint, quantize, tokenizer
 from model.cache import EncodedSounds, Memories
 from model.circles import in_circles
 from model.engine import About, Room, Unheard
-from model.errors import DoesNotFit, NoRoom, NoWeights
+from model.errors import DoesNotFit, NoRoom, NoWeights, is_out_of_memory
 from model.generate import Sampler, decode, embed_rest, prefill
 from model.mel import log_mel, n_frames
 from model.messages import Message, Piece, Sampling
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _HEARTBEAT = 0.25  # seconds between two empty pieces while others are served
 _SHORTEST_ANSWER = 32  # positions that must be left for an answer
+_MACHINE_IS_FULL = "This machine's memory is full: close other programs, or use shorter recordings."
 _SOUND_SHARE = 0.75  # of the context at most for sound, so that talk about it stays possible
 
 
@@ -100,11 +101,10 @@ class LocalEngine:
                 yield Piece("")
             try:
                 yield from self._answer_twice(prompt, sampling)
-            except torch.OutOfMemoryError:
-                raise NoRoom(
-                    "The memory of the GPU is full. What was remembered of other conversations "
-                    "has been dropped: ask again, or remove a recording."
-                ) from None
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise NoRoom(self._full()) from None
             finally:
                 self.memories.settle()
 
@@ -170,14 +170,12 @@ class LocalEngine:
         limits = [min(max_tokens, self.about.context - len(prompt)) for prompt in prompts]
         try:
             return batch.answers(self.model, prompts, self._hear, limits, self._stop, self._banned)
-        except torch.OutOfMemoryError:
-            self.memories.clear()
-            self.sounds.clear()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
             if len(prompts) == 1:
-                raise NoRoom(
-                    "The memory of the GPU is too small for this recording and its answer. Close "
-                    "other programs, or use fewer bits: --bits 4."
-                ) from None
+                raise NoRoom(self._too_small()) from None
+        self._forget()  # not in the clause above: there the error still holds on to what was read
         half = len(prompts) // 2
         return [
             *self._side_by_side(prompts[:half], max_tokens),
@@ -232,14 +230,14 @@ class LocalEngine:
             yield from self._answer(prompt, sampling, answer)
             return
         except (RuntimeError, MemoryError) as error:
-            if not _is_full(error):
+            if not is_out_of_memory(error):
                 raise
             log.warning("memory ran out, and what was remembered is dropped: %s", error)
         self._forget()  # not in the clause above: there the error still holds on to what was read
         try:
             yield from self._answer(prompt, sampling, answer)
         except (RuntimeError, MemoryError) as error:
-            if _is_full(error):
+            if is_out_of_memory(error):
                 self._forget()
             raise
 
@@ -271,6 +269,27 @@ class LocalEngine:
         finally:  # whatever stopped it: a memory knows exactly what it holds
             memory.slots = (prompt.keys + answer)[: len(memory.past)]
 
+    def _full(self) -> str:
+        if self._device.type == "cpu":
+            return _MACHINE_IS_FULL
+        return (
+            "The memory of the GPU is full. What was remembered of other conversations "
+            "has been dropped: ask again, or remove a recording."
+        )
+
+    def _too_small(self) -> str:
+        if self._device.type == "cpu":
+            return _MACHINE_IS_FULL
+        return (
+            "The memory of the GPU is too small for this recording and its answer. Close "
+            "other programs, or use fewer bits: --bits 4."
+        )
+
+    @property
+    def _device(self) -> torch.device:
+        """Where the model computes; its embedding may lie elsewhere."""
+        return self.model.head.weight.device
+
     def _forget(self) -> None:
         """All that can be computed anew."""
         self.memories.clear()
@@ -283,18 +302,10 @@ class LocalEngine:
         span = self.sounds.get(window.key)
         if span is None:
             mel = log_mel(window.samples, self.model.audio.config.num_mel_bins)
-            device = self.model.head.weight.device
             frames = [n_frames(len(window.samples))]
-            span = self.model.audio(mel[None].to(device), frames)[0]
+            span = self.model.audio(mel[None].to(self._device), frames)[0]
             self.sounds.put(window.key, span)
         return span
-
-
-def _is_full(error: Exception) -> bool:
-    """Whether memory ran out. PyTorch says so by a kind of its own, its processor's allocator and
-    cuBLAS only in words."""
-    told = "allocate memory" in str(error) or "CUBLAS_STATUS_ALLOC_FAILED" in str(error)
-    return told or isinstance(error, (torch.OutOfMemoryError, MemoryError))
 
 
 def _loaded(folder: Path, where: Placement, progress: Callable[[int, int], None]) -> QwenAudio:
@@ -304,7 +315,7 @@ def _loaded(folder: Path, where: Placement, progress: Callable[[int, int], None]
     except NoWeights as error:
         refusal = NoWeights(str(error))
     except (RuntimeError, MemoryError) as error:
-        if not _is_full(error):
+        if not is_out_of_memory(error):
             raise
         refusal = NoRoom(
             f"Memory ran out on {where.device} while the weights were read: close other programs, "

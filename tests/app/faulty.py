@@ -13,6 +13,7 @@ class OutOfMemoryError(RuntimeError):
 FAULTS = {
     "memory": MemoryError(),
     "gpu": OutOfMemoryError("CUDA out of memory."),
+    "driver": RuntimeError("CUDA error: out of memory"),
     "processor": RuntimeError("DefaultCPUAllocator: can't allocate memory"),
     "bug": ZeroDivisionError("division by zero"),
 }

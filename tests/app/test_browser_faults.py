@@ -101,7 +101,7 @@ def test_a_locked_database_is_told_and_the_question_waits(page, server):
     answered(page, "while it is locked")
 
 
-@pytest.mark.parametrize("fault", ["memory", "gpu", "processor", "bug"])
+@pytest.mark.parametrize("fault", ["memory", "gpu", "driver", "processor", "bug"])
 def test_an_engine_that_fails_has_said_what_it_said(page, fault):
     send(page, f"some words and then {fault}")
     said = newest(page, "failed")
