@@ -176,6 +176,7 @@ _ALL = (
     Benchmark(
         name="timestamps",
         row=TASKS["transcribe Chinese with times"],
+        # published are figures over the words that were found; ours counts the missing ones too
         figures=(Figure("average shift of words", 0.0515, 0.0603),),
     ),
     *_rows(

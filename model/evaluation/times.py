@@ -12,21 +12,25 @@ import numpy as np
 from model import labels
 from model.evaluation.pair import Pair
 
+MISSED = 1.0  # seconds that each edge of a word counts which has no partner, and any edge at most
 COLLAR = 0.2  # seconds by which a sound may begin or end off, as in DCASE's event-based F1
 COLLAR_SHARE = 0.2  # of its length by which it may end off, where that is more
 _MARK = re.compile(r"<\|(\d{1,2}\.\d+)\|>")
 
 
 def shift(pair: Pair) -> tuple[float, int]:
-    """Seconds by which the edges of words that were found lie off, out of the edges."""
-    off, words = _shift(labels.timed(pair.true), labels.timed(pair.answer))
-    return off, 2 * words
+    """Seconds by which the edges of words lie off, out of the edges of all words: of those to be
+    found and of those that the answer has besides. An edge counts `MISSED` at most, and both edges
+    of a word without a partner count so much: an empty answer has the worst figure there is."""
+    return _with_misses(labels.timed(pair.true), labels.timed(pair.answer))
 
 
-def shift_of_words(pair: Pair) -> tuple[float, int]:
-    """The same as the published evaluation counts it: both edges of a word added up, out of the
-    words; a silence is a word."""
-    return _shift(_all(pair.true), _all(pair.answer))
+def shift_of_words(pair: Pair) -> tuple[float, float]:
+    """The same with both edges of a word added up, out of the words; a silence is a word. Where
+    every word has a partner this is what the published evaluation counts. That one leaves out the
+    others, so by its rule a figure is never higher than this one."""
+    off, edges = _with_misses(_all(pair.true), _all(pair.answer))
+    return off, edges / 2
 
 
 def _all(text: str) -> list[labels.Timed]:
@@ -39,15 +43,25 @@ def _all(text: str) -> list[labels.Timed]:
     ]
 
 
-def _shift(true: Sequence[labels.Timed], said: Sequence[labels.Timed]) -> tuple[float, int]:
-    off, words = 0.0, 0
+def _with_misses(true: Sequence[labels.Timed], said: Sequence[labels.Timed]) -> tuple[float, int]:
+    pairs = _matched(true, said)
+    off = sum(min(edge, MISSED) for pair in pairs for edge in _off(*pair))
+    alone = len(true) + len(said) - 2 * len(pairs)
+    return off + 2 * MISSED * alone, 2 * (len(pairs) + alone)
+
+
+def _off(one: labels.Timed, other: labels.Timed) -> tuple[float, float]:
+    """Seconds between their beginnings, and between their ends."""
+    return abs(one.start - other.start), abs(one.end - other.end)
+
+
+def _matched(
+    true: Sequence[labels.Timed], said: Sequence[labels.Timed]
+) -> list[tuple[labels.Timed, labels.Timed]]:
+    """The same words in the same order."""
     names = [[word.what.lower() for word in row] for row in (true, said)]
-    for block in SequenceMatcher(None, *names, autojunk=False).get_matching_blocks():
-        for i in range(block.size):
-            one, other = true[block.a + i], said[block.b + i]
-            off += abs(one.start - other.start) + abs(one.end - other.end)
-            words += 1
-    return off, words
+    blocks = SequenceMatcher(None, *names, autojunk=False).get_matching_blocks()
+    return [(true[b.a + i], said[b.b + i]) for b in blocks for i in range(b.size)]
 
 
 def events(pair: Pair) -> tuple[int, int]:

@@ -179,18 +179,44 @@ def test_a_sound_is_matched_once():
     assert counts("F1 of events", true, twice)[0] == 2
 
 
-def test_the_average_shift_is_over_the_edges_of_words_that_were_found():
+def test_the_average_shift_counts_each_edge_and_a_second_for_those_of_words_alone():
     true = "<|0.00|>one<|0.50|>two<|1.00|>"
     said = "<|0.10|>one<|0.50|>three<|1.00|>"
-    assert figure("average shift", (true, said)) == pytest.approx(0.05)
+    # "one" begins 0.1 early; "two" is missing and "three" too much
+    assert figure("average shift", (true, said)) == pytest.approx((0.1 + 2 + 2) / 6)
+    late = "<|7.00|>one<|9.00|>two<|9.50|>"  # no edge is worse than one of a word that is missing
+    assert figure("average shift", (true, late)) == 1.0
+    assert figure("average shift", (true, true)) == 0
 
 
-def test_the_published_shift_adds_both_edges_and_counts_silence():
+def test_the_shift_of_words_adds_both_edges_and_counts_silence():
     true = "<|0.00|><|sil|><|0.50|>one<|0.90|>two<|1.30|>"
     said = "<|0.00|><|sil|><|0.40|>one<|0.90|>too<|1.30|>"
-    # silence ends 0.1 early, "one" begins 0.1 early, "two" was not found
-    assert figure("average shift of words", (true, said)) == pytest.approx(0.2 / 2)
+    # silence ends 0.1 early, "one" begins 0.1 early, "two" was not found, and "too" is too much
+    assert figure("average shift of words", (true, said)) == pytest.approx((0.2 + 2 + 2) / 4)
     assert METRICS["average shift"].shown(0.0515) == "0.051 s"
+
+
+SHIFTS = ("average shift", "average shift of words")
+
+
+@pytest.mark.parametrize("answer", ["", "I do not know.", "<|0.00|>three<|9.00|>", "<|0.10|>"])
+def test_an_answer_without_a_right_word_has_the_worst_shift_there_is(answer):
+    true = "<|0.00|>one<|0.50|>two<|1.00|>three times<|1.50|>"
+    shifted = "<|0.40|>one<|0.90|>two<|1.90|>"
+    for name in SHIFTS:
+        assert (
+            figure(name, (true, answer)) >= figure(name, (true, "")) > figure(name, (true, shifted))
+        )
+
+
+def test_the_more_words_are_missing_the_worse_is_the_shift():
+    words = [f"<|{i / 10:.2f}|>word{i}" for i in range(10)]
+    true = "".join(words) + "<|1.00|>"
+    said = ["".join(words[:n]) + f"<|{n / 10:.2f}|>" for n in range(1, 11)]
+    for name in SHIFTS:
+        figures = [figure(name, (true, one)) for one in said]
+        assert figures == sorted(figures, reverse=True) and figures[-1] == 0 < figures[-2]
 
 
 def test_who_speaks_when_is_counted_by_hand_whatever_the_names():
