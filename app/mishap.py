@@ -2,6 +2,7 @@
 
 import logging
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.chat import OURS
@@ -26,6 +27,8 @@ class Mishap:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            log.info("%s %s was not sent to its end", scope["method"], scope["path"][:100])
         except Exception:
             # the path alone: what follows it, and the headers, may hold secrets
             log.exception("%s %s failed", scope["method"], scope["path"][:100])
