@@ -101,7 +101,7 @@ def take_in(
 
 
 def keep(store: Store, clip: Clip, name: str, recall: Recall | None = None) -> ClipRef:
-    """Store a sound for a day, or for as long as turns use it."""
+    """Store a sound for 30 days, or for as long as turns use it."""
     if recall is not None:
         recall.know(clip)
     try:

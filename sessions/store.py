@@ -40,7 +40,7 @@ from sessions.records import (
 from sessions.search import Found
 from sessions.shares import Shares
 
-UNSENT_SECONDS = 24 * 3600  # how long a clip waits for a turn that uses it
+UNSENT_SECONDS = 30 * 24 * 3600  # how long a clip waits for a turn that uses it: drafts are kept
 UNDO_SECONDS = 60  # how long a deleted conversation can be restored, at least
 NAME_LENGTH = 200  # characters of a title that a person gives
 
@@ -308,6 +308,12 @@ class Store:
         with self._reading() as db:
             return lines.versions(db, turns)
 
+    def answers(self, question: int) -> list[Turn]:
+        """Every answer to a question, in the order in which they were given."""
+        with self._reading() as db:
+            answers = "parent = ? and role = 'assistant'"
+            return rows.turns(db, list(db["turns"].rows_where(answers, [question], order_by="id")))
+
     def choose(self, conversation: str, turn: int) -> int:
         """Show the newest line that goes through a turn. Returns its last turn."""
         with self._changing(conversation) as db:
@@ -339,7 +345,7 @@ class Store:
     # Clips
 
     def keep(self, digest: str, seconds: float, sound: bytes) -> None:
-        """Store a sound. A turn that uses it should come within a day."""
+        """Store a sound. A turn that uses it should come within 30 days."""
         with self._writing() as db:  # under the lock, so that nobody forgets it meanwhile
             self.clips.write(digest, sound)
             db.execute(

@@ -152,9 +152,12 @@ def test_deleting_in_mid_answer_brings_nothing_back(store):
         store.purge(0)
 
 
-def test_a_clip_that_was_never_sent_goes_after_a_day(tmp_path, monkeypatch):
+def test_a_clip_that_was_never_sent_goes_after_a_month(tmp_path, monkeypatch):
+    """A recording in a draft is still there when one comes back from a holiday."""
     with Store(tmp_path) as store:
         kept(store)
+        with store._writing() as db:
+            db.execute("update clips set created = created - ?", [29 * 24 * 3600])
     with Store(tmp_path) as store:
         assert store.clips.path(DOG).exists()
     monkeypatch.setattr("sessions.store.UNSENT_SECONDS", -1)
@@ -163,7 +166,7 @@ def test_a_clip_that_was_never_sent_goes_after_a_day(tmp_path, monkeypatch):
         store.clip(DOG, "dog.wav")
 
 
-def test_a_conversation_in_which_nothing_was_asked_goes_after_a_day(tmp_path, monkeypatch):
+def test_a_conversation_in_which_nothing_was_asked_goes_after_a_month(tmp_path, monkeypatch):
     with Store(tmp_path) as store:
         id, used = store.start().id, store.start().id
         store.ask(used, ("hello",))
