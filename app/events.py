@@ -146,7 +146,11 @@ class Desk:
 
     def line(self, turns: list[Turn]) -> Line:
         """Turns, and what stands around them."""
-        return Line(turns, self.store.versions(turns), self._clip_before(turns))
+        versions = self.store.versions(turns)
+        later = [turn for turn in turns if turn.role == "assistant" and turn.id in versions]
+        firsts = {turn.id: versions[turn.id].ids[0] for turn in later if versions[turn.id].shown}
+        found = {id: self.store.turn(first) for id, first in firsts.items()}
+        return Line(turns, versions, self._clip_before(turns), found)
 
     def _clip_before(self, turns: list[Turn]) -> ClipRef | None:
         """The newest clip before these turns, if marks in them are about it."""

@@ -7,7 +7,7 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
-from app import examples, marks, offers, tools
+from app import examples, marks, offers, regenerate, tools
 from app.examples import Example
 from app.i18n import ENGLISH, LANGUAGES, Language
 from model.engine import About
@@ -56,6 +56,7 @@ class Line:
     turns: Sequence[Turn]
     versions: Mapping[int, Versions] = field(default_factory=dict)
     clip: ClipRef | None = None  # the newest one before these turns
+    firsts: Mapping[int, Turn] = field(default_factory=dict)  # version 1, of answers that are not
 
     def clips_before(self) -> list[ClipRef | None]:
         """For each turn the newest clip before it: what its time marks are about."""
@@ -72,6 +73,7 @@ class Beside:
 
     clip: ClipRef | None = None  # that its time marks are about
     unheard: str = ""
+    sampled: str = ""  # how, where that is not as version 1 was
     versions: Versions | None = None
     is_newest: bool = False
 
@@ -167,6 +169,7 @@ def answer(
     notes = [f'<p class="note {turn.status}">{escape(_ending(turn, language))}</p>']
     notes = notes if turn.status in (*ENDINGS, FAILED) else []
     notes += [f'<p class="note unheard">{escape(beside.unheard)}</p>'] if beside.unheard else []
+    notes += [f'<p class="note sampled">{escape(beside.sampled)}</p>'] if beside.sampled else []
     notes += [f'<p class="note rated" dir="auto">{escape(turn.note)}</p>'] if turn.note else []
     row = tools.of_answer(turn, beside.versions, language, is_newest=beside.is_newest)
     return (
@@ -224,6 +227,7 @@ def besides(line: Line, language: Language, is_whole: bool = True) -> list[Besid
         Beside(
             clip=clip,
             unheard=unheard(turn.unheard, line.turns, language),
+            sampled=regenerate.said(turn, line.firsts.get(turn.id, turn), language),
             versions=line.versions.get(turn.id),
             is_newest=turn.id == last,
         )

@@ -1,9 +1,12 @@
 """What the page asks to be done to the turns of a conversation: given anew, gone on with, taken
 back, marked. No layout."""
 
+from dataclasses import replace
+
 from app import chat, marks, offers, render
 from app.events import PAGE, Command, Desk
 from app.i18n import Language
+from app.regenerate import resampled, stored
 from sessions.errors import Gone
 from sessions.records import Turn
 
@@ -20,20 +23,20 @@ def turning(desk: Desk) -> list[Command]:
             raise Gone("This place in the conversation is no longer stored: open it again.")
         return turn
 
-    def sampling(turn: Turn):
-        return chat.sampling(store.conversation(turn.conversation), desk.about)
-
     def again(asked: dict, language: Language) -> dict:
         """Another answer to the question of an answer, or to one that has none."""
         turn = found(asked)
         if turn.role == "assistant":
             turn = store.turn(turn.parent)
-        talks.again(turn, sampling(turn))
+        kept, answers = store.conversation(turn.conversation), store.answers(turn.id)
+        talks.again(turn, resampled(kept, desk.about, answers))
         return {}
 
     def go_on(asked: dict, language: Language) -> dict:
         turn = found(asked)
-        talks.go_on(turn, sampling(turn))
+        wanted = chat.sampling(store.conversation(turn.conversation), desk.about)
+        begun = stored(turn) or wanted  # it may have been sampled otherwise: see regenerate.py
+        talks.go_on(turn, replace(begun, max_tokens=wanted.max_tokens))
         return {}
 
     def undo(asked: dict, language: Language) -> dict:
