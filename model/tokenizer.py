@@ -5,6 +5,7 @@ by name where `allowed` lists them.
 """
 
 import base64
+import json
 import re
 import unicodedata
 from collections.abc import Collection
@@ -43,12 +44,15 @@ class RanksTokenizer:
 
 
 class FileTokenizer:
-    """Any byte-level `tokenizer.json`; its special tokens are the control tokens."""
+    """Any byte-level `tokenizer.json`; its added tokens are the control tokens."""
 
     def __init__(self, file: Path):
         import tokenizers
 
-        self._tokenizer = tokenizers.Tokenizer.from_file(str(file))
+        known = json.loads(file.read_text(encoding="utf-8"))
+        for token in known.get("added_tokens") or []:
+            token["special"] = True  # others would be found in any text
+        self._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(known))
         self._tokenizer.encode_special_tokens = True  # typed names of control tokens stay text
         added = self._tokenizer.get_added_tokens_decoder()
         self.control = {token.content: i for i, token in added.items()}
