@@ -11,9 +11,11 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see placement.share_cores
 
+from app import standard_streams  # noqa: E402
 from app.wish import LINK, NONE, PASSWORD, WAYS, Wish, seconds_of  # noqa: E402
 from model.errors import EarshotError, Empty  # noqa: E402
 from model.messages import Message, Piece, Sampling  # noqa: E402
+from model.paths import as_path, from_environment  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
 from sessions.errors import DAMAGED, StoreError  # noqa: E402
 
@@ -30,11 +32,15 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         argv.insert(0, "ui")
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument(
-        "--data", metavar="DIR", help="conversations and models; default: sessions/data"
+        "--data",
+        type=as_path,
+        metavar="DIR",
+        help="conversations and models; default: sessions/data",
     )
     which = argparse.ArgumentParser(add_help=False)
     which.add_argument(
         "--model",
+        type=_name_or_path,
         default="earshot-mini",
         metavar="NAME|DIR",
         help="earshot-mini (comes with Earshot), qwen-audio-chat or qwen-audio (see download), a "
@@ -70,10 +76,21 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     ui.add_argument("--pause", type=float, default=0.0, help=argparse.SUPPRESS)  # parrot's
 
     ask = commands.add_parser("ask", parents=[which, where], help="a question about recordings")
-    ask.add_argument("clips", nargs="*", metavar="CLIP", help="sound or video files; - reads stdin")
-    ask.add_argument("question", metavar="QUESTION")
     ask.add_argument(
-        "--then", action="append", default=[], metavar="QUESTION", help="to go on with; repeatable"
+        "clips",
+        nargs="*",
+        type=_name_or_path,
+        metavar="CLIP",
+        help="sound or video files; - reads stdin",
+    )
+    ask.add_argument("question", type=_text, metavar="QUESTION")
+    ask.add_argument(
+        "--then",
+        action="append",
+        type=_text,
+        default=[],
+        metavar="QUESTION",
+        help="to go on with; repeatable",
     )
     ask.add_argument(
         "--task", choices=TASKS, metavar="TASK", help=f"read by tags instead: {', '.join(TASKS)}"
@@ -92,14 +109,18 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     talk.add_argument("--conversation", default="", metavar="ID", help="go on with this one")
     talk.add_argument("--pause", type=float, default=0.0, help=argparse.SUPPRESS)  # parrot's
     listen = commands.add_parser("listen", parents=[where, heard], help="record a meeting")
-    listen.add_argument("--name", default="", help="of the recording, and its conversation")
+    listen.add_argument(
+        "--name", type=_text, default="", help="of the recording, and its conversation"
+    )
 
     commands.add_parser("doctor", parents=[where], help="what this machine has and lacks")
     commands.add_parser("info", parents=[which, where], help="what is known of a model")
 
     download = commands.add_parser("download", parents=[where], help="fetch a model")
     download.add_argument("name", metavar="NAME", help="qwen-audio-chat or qwen-audio")
-    download.add_argument("--from", dest="source", type=Path, metavar="DIR", help="a local folder")
+    download.add_argument(
+        "--from", dest="source", type=as_path, metavar="DIR", help="a local folder"
+    )
     download.add_argument(
         "--bits",
         choices=["4", "16"],
@@ -110,13 +131,15 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     evaluate = commands.add_parser(
         "evaluate", parents=[which, where], help="how often a model is right about recordings"
     )
-    evaluate.add_argument("--manifest", type=Path, metavar="FILE", help="JSON lines: audio, text …")
+    evaluate.add_argument(
+        "--manifest", type=as_path, metavar="FILE", help="JSON lines: audio, text …"
+    )
     evaluate.add_argument(
         "--benchmark", metavar="NAME", help="a published one, or one part: librispeech/test-clean"
     )
     evaluate.add_argument(
         "--root",
-        type=Path,
+        type=as_path,
         metavar="DIR",
         help="the benchmark's folder, as unpacked; of a manifest, where its paths begin",
     )
@@ -126,15 +149,30 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     evaluate.add_argument(
         "--batch", type=int, default=8, metavar="N", help="asked at once; default: %(default)s"
     )
-    evaluate.add_argument("--items", type=Path, metavar="FILE", help="where each answer is written")
-    evaluate.add_argument("--report", type=Path, metavar="HTML", help="also write a page with it")
+    evaluate.add_argument(
+        "--items",
+        type=as_path,
+        metavar="FILE",
+        help="for each answer; default: in the data folder",
+    )
+    evaluate.add_argument(
+        "--report", type=as_path, metavar="HTML", help="also write a page with it"
+    )
     keep = commands.add_parser("backup", parents=[where], help="keep a copy of what is remembered")
     keep.add_argument(
-        "--to", type=Path, metavar="FILE.zip", help="all of it in one file, for another disk"
+        "--to",
+        type=as_path,
+        metavar="FILE.zip",
+        help="all of it in one file, for another disk",
     )
     back = commands.add_parser("restore", parents=[where], help="put a backup back")
     back.add_argument(
-        "backup", nargs="?", default="", metavar="DATE|FILE", help="default: the newest"
+        "backup",
+        nargs="?",
+        type=_name_or_path,
+        default="",
+        metavar="DATE|FILE",
+        help="default: the newest",
     )
     train = commands.add_parser("train", help="teach a model, or adapt it to your recordings")
     _train_words(train)
@@ -152,9 +190,28 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         Sampling(**_chosen(words))
     except ValueError as error:
         cli.error(str(error))
-    if words.command == "ask" and not words.clips and Path(words.question).is_file():
+    if words.command == "ask" and not words.clips and _is_file(words.question):
         ask.error(f'what do you want to know? Add a question: ask {words.question} "…"')
     return words
+
+
+def _text(words: str) -> str:
+    """What was typed. Bytes that the locale's encoding does not know are read as UTF-8."""
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(words).decode("utf-8", "replace")
+    return words
+
+
+def _is_file(text: str) -> bool:
+    """Whether words are the name of a file; any text may be asked about."""
+    return os.path.isfile(os.path.expanduser(text))
+
+
+def _name_or_path(text: str) -> str:
+    """What is no name is a path: its beginning tells."""
+    return str(as_path(text)) if text.startswith("~") else text
 
 
 def _sharing_words(ui: argparse.ArgumentParser) -> None:
@@ -200,10 +257,15 @@ def _train_words(train: argparse.ArgumentParser) -> None:
     """What is left out is for the stage to decide: see model/training/plan.py."""
     train.add_argument("--stage", choices=STAGES, required=True)
     train.add_argument(
-        "--base", metavar="NAME|DIR", help="the model it begins with; default: earshot-mini"
+        "--base",
+        type=_name_or_path,
+        metavar="NAME|DIR",
+        help="the model it begins with; default: earshot-mini",
     )
-    train.add_argument("--data", type=Path, nargs="+", metavar="FILE", help="manifests, JSON lines")
-    train.add_argument("--out", type=Path, metavar="DIR", help="what comes out, and checkpoints")
+    train.add_argument(
+        "--data", type=as_path, nargs="+", metavar="FILE", help="manifests, JSON lines"
+    )
+    train.add_argument("--out", type=as_path, metavar="DIR", help="what comes out, and checkpoints")
     train.add_argument("--toy", action="store_true", help="a tiny model and a few tones instead")
     length = train.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int)
@@ -222,8 +284,10 @@ def _train_words(train: argparse.ArgumentParser) -> None:
     train.add_argument("--weights", nargs="+", metavar="NAME=N", help="of tasks, sources, kinds …")
     train.add_argument("--ctc-share", type=float, metavar="N", help="of the reading loss")
     train.add_argument("--hinted", type=int, metavar="N", help="batches of a warm start with hints")
-    train.add_argument("--talk", type=Path, metavar="FILE", help="dialogues of text to mix in")
-    train.add_argument("--teacher", type=Path, metavar="DIR", help="a model whose words it learns")
+    train.add_argument("--talk", type=as_path, metavar="FILE", help="dialogues of text to mix in")
+    train.add_argument(
+        "--teacher", type=as_path, metavar="DIR", help="a model whose words it learns"
+    )
     train.add_argument("--seed", type=int)
     train.add_argument("--log-every", type=int, metavar="STEPS")
     train.add_argument("--workers", type=int, metavar="N", help="processes that make batches ahead")
@@ -236,16 +300,46 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return RUN[words.command](words) or 0
     except (EarshotError, StoreError) as error:
-        print(error, file=sys.stderr)
+        standard_streams.complain(error)
         if str(error) == DAMAGED:
-            print(_what_backups(_data(words)), file=sys.stderr)
+            standard_streams.complain(_what_backups(_data(words)))
         return 1
     except KeyboardInterrupt:
-        print(file=sys.stderr)
+        standard_streams.complain("")
         return 130
-    except BrokenPipeError:  # `ask … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if not standard_streams.is_closed_pipe(error):  # not `ask … | head`
+            standard_streams.complain(_refused_by_system(error))
         return 1
+
+
+def program() -> int:
+    """As a program of its own: `main`, with streams that take whatever is written to them."""
+    standard_streams.prepare()
+    try:
+        if None in (sys.stdout, sys.stderr):
+            _log_to_file()
+        return main()
+    finally:
+        standard_streams.drop_output()
+
+
+def _log_to_file() -> None:
+    words = parse()
+    try:
+        log = _data(words) / "earshot.log"
+    except EarshotError:  # said in a moment, by the command itself
+        log = Path(os.devnull)
+    if standard_streams.replace_missing(log):
+        standard_streams.complain(f"There is no standard output: see {log}.")
+
+
+def _refused_by_system(error: OSError) -> str:
+    """What the operating system did not do, as a sentence."""
+    why = error.strerror or str(error) or type(error).__name__
+    if error.filename is None:
+        return f"The operating system refused: {why}."
+    return f"{error.filename} could not be read or written: {why}."
 
 
 def run_ui(words: argparse.Namespace) -> None:
@@ -285,10 +379,9 @@ def run_ask(words: argparse.Namespace) -> None:
     with contextlib.closing(engine):
         for missed in engine.room(messages).unheard:
             number = 1 + next(i for i, clip in enumerate(clips) if clip.digest == missed.digest)
-            print(
+            standard_streams.complain(
                 f"Of Audio {number}, {missed.start:.0f} to {missed.end:.0f} s do not fit and are "
-                "not heard.",
-                file=sys.stderr,
+                "not heard."
             )
         said = _print_answer(engine.reply(messages, sampling, task=words.task))
         for question in words.then:
@@ -297,16 +390,32 @@ def run_ask(words: argparse.Namespace) -> None:
 
 
 def _print_answer(pieces: Iterable[Piece]) -> str:
-    said = ""
+    """To standard output as it comes; what that does not take, as on a full disk, to standard
+    error at the end: an answer may have taken minutes."""
+    said, trouble = "", None
     for piece in pieces:
-        print(piece.text, end="", flush=True)
         said += piece.text
-    print()
+        trouble = trouble or _not_printed(piece.text)
+    trouble = trouble or _not_printed("\n")
+    if trouble:
+        why = trouble.strerror or trouble
+        raise EarshotError(f"The answer could not be written: {why}. It was:\n{said}")
     if piece.finish == "length":
-        print("The answer was cut off at its limit: see --max-tokens.", file=sys.stderr)
+        standard_streams.complain("The answer was cut off at its limit: see --max-tokens.")
     if piece.finish == "circles":
-        print("The answer said the same over and over, and was ended.", file=sys.stderr)
+        standard_streams.complain("The answer said the same over and over, and was ended.")
     return said
+
+
+def _not_printed(text: str) -> OSError | None:
+    """Print it, or return why that cannot be. A closed pipe ends it all: nobody reads on."""
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        if standard_streams.is_closed_pipe(error):
+            raise
+        return error
+    return None
 
 
 def _chosen(words: argparse.Namespace) -> dict:
@@ -317,7 +426,7 @@ def _chosen(words: argparse.Namespace) -> dict:
 def _clip(name: str, audio):
     if name != "-":
         return audio.decode(name)
-    sound = sys.stdin.buffer.read()
+    sound = sys.stdin.buffer.read() if sys.stdin else b""
     if not sound:
         raise Empty("Nothing came in on standard input: pipe a recording into it.")
     return audio.decode(sound, name="standard input")
@@ -328,7 +437,7 @@ def run_talk(words: argparse.Namespace) -> None:
     from app.terminal import Terminal
     from sessions.store import Store
 
-    if not sys.stdin.isatty():
+    if not (sys.stdin and sys.stdin.isatty()):
         raise EarshotError("talk needs a terminal to read keys from; see also: launch.py ask")
     with contextlib.closing(open_engine(words)) as engine, Store(_data(words)) as store:
         with _told_to(store.folder / "terminal.log"):
@@ -426,7 +535,10 @@ def run_evaluate(words: argparse.Namespace) -> None:
         items = manifest.some(items, words.limit)
     name = words.benchmark or words.manifest.name.removesuffix(".gz").removesuffix(".jsonl")
     name = f"{name.replace('/', '-')}-{Path(words.model).name}.answers.jsonl"
-    written = words.items or Path(name)
+    written = words.items or _data(words) / "evaluations" / name
+    if words.report:  # before hours of asking, not after
+        words.report.parent.mkdir(parents=True, exist_ok=True)
+        words.report.open("a").close()
     with contextlib.closing(open_engine(words)) as engine, _Bar("Asking", unit="clips") as bar:
         found = loop.run(engine, items, written, bar, batch=words.batch)
     rows = loop.rows(written, items)
@@ -492,7 +604,6 @@ def run_train(words: argparse.Namespace) -> None:
     from model import weights
     from model.training import train
     from model.training.plan import Plan
-    from sessions.store import default_folder
 
     if words.toy:
         train.try_out(words.stage)
@@ -500,7 +611,7 @@ def run_train(words: argparse.Namespace) -> None:
     given = {name: value for name, value in vars(words).items() if value not in (None, False)}
     del given["command"]
     given["data"] = tuple(words.data)
-    given["base"] = weights.find(given.get("base", weights.DEFAULT), default_folder() / "models")
+    given["base"] = weights.find(given.get("base", weights.DEFAULT), _models(words))
     given["seconds"] = given.pop("seconds_per_batch", Plan.seconds)
     pairs = (pair.rpartition("=") for pair in given.get("weights", ()))
     given["weights"] = {name: float(weight) for name, _, weight in pairs}
@@ -561,7 +672,9 @@ def _bits(words: argparse.Namespace) -> int | None:
 def _data(words: argparse.Namespace) -> Path:
     from sessions.store import default_folder
 
-    return Path(words.data) if words.data else default_folder()
+    if words.command == "train" or not words.data:  # its --data are manifests
+        return from_environment("EARSHOT_DATA") or default_folder()
+    return words.data
 
 
 def _models(words: argparse.Namespace) -> Path:
@@ -583,4 +696,4 @@ RUN = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from app.wish import Server
 from model.errors import EarshotError
+from model.paths import from_environment
 
 PROGRAM = "EARSHOT_FRPC"  # in the environment: an open frpc that is not in PATH
 TOKEN = "EARSHOT_SHARE_TOKEN"  # likewise: what an FRP server of one's own asks for
@@ -72,7 +73,7 @@ def dig(port: int, server: str = "", *, secure: bool = False) -> Tunnel:
 
 def open_program() -> str:
     """The open frpc, where there is one."""
-    return shutil.which(os.environ.get(PROGRAM) or "frpc") or ""
+    return shutil.which(from_environment(PROGRAM) or "frpc") or ""
 
 
 # Gradio's

@@ -16,6 +16,7 @@ from model.evaluation import loop, manifest
 from model.local import LocalEngine
 from model.machine import PACKAGED
 from model.messages import Message
+from model.paths import as_path
 from sessions.store import default_folder
 
 SAMPLE = PACKAGED.parent / "sample" / "manifest.jsonl"
@@ -58,7 +59,9 @@ def measure(engine: LocalEngine, items: list[manifest.Item], size: int, runs: in
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--model", default=weights.DEFAULT, metavar="NAME|DIR")
-    cli.add_argument("--manifest", type=Path, default=SAMPLE, help="default: Earshot's own sample")
+    cli.add_argument(
+        "--manifest", type=as_path, default=SAMPLE, help="default: Earshot's own sample"
+    )
     cli.add_argument("--limit", type=int, default=48, help="clips at most; default: %(default)s")
     cli.add_argument("--batch", type=int, default=8, help="default: %(default)s")
     cli.add_argument("--runs", type=int, default=3, help="default: %(default)s")

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks import synthetic
+from model.paths import as_path
 
 
 def load(folder: Path, save_to: Path | None, decode: int) -> dict:
@@ -85,10 +86,10 @@ def _in_own_process(*args: str) -> dict:
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--toy", action="store_true", help="a small shape, for a quick look")
-    cli.add_argument("--folder", type=Path, help="where to write; default: a temporary folder")
+    cli.add_argument("--folder", type=as_path, help="where to write; default: a temporary folder")
     cli.add_argument("--decode", type=int, default=3, metavar="N", help="tokens to time")
-    cli.add_argument("--load", type=Path, help=argparse.SUPPRESS)
-    cli.add_argument("--save-to", type=Path, help=argparse.SUPPRESS)
+    cli.add_argument("--load", type=as_path, help=argparse.SUPPRESS)
+    cli.add_argument("--save-to", type=as_path, help=argparse.SUPPRESS)
     args = cli.parse_args()
     if args.load:
         print(json.dumps(load(args.load, args.save_to, args.decode)))

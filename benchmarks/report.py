@@ -12,6 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.paths import as_path
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 BEGIN, END = "<!-- figures: python -m benchmarks.report -->", "<!-- end of figures -->"
@@ -158,7 +160,9 @@ def written(readme: str, results: dict) -> str:
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(ROWS)}; default: all")
-    cli.add_argument("--parity", type=Path, metavar="DIR", help="the fixtures for the row parity")
+    cli.add_argument(
+        "--parity", type=as_path, metavar="DIR", help="the fixtures for the row parity"
+    )
     cli.add_argument("--only-write", action="store_true", help="measure nothing")
     args = cli.parse_args()
     if unknown := set(args.rows) - set(ROWS):

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from model import checkpoint, tokenizer
+from model.paths import as_path
 from model.placement import Placement
 from model.prompt import Renderer
 from model.training import ship
@@ -64,9 +65,9 @@ def measure(folder: Path, heard_from: Path, test: Path, batches: int, positions:
 
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__)
-    cli.add_argument("folder", type=Path, help="a checkpoint, not yet in 4 bits")
-    cli.add_argument("--calibration", type=Path, required=True, metavar="MANIFEST")
-    cli.add_argument("--test", type=Path, required=True, metavar="MANIFEST")
+    cli.add_argument("folder", type=as_path, help="a checkpoint, not yet in 4 bits")
+    cli.add_argument("--calibration", type=as_path, required=True, metavar="MANIFEST")
+    cli.add_argument("--test", type=as_path, required=True, metavar="MANIFEST")
     cli.add_argument("--batches", type=int, default=40, help="to test with; default: %(default)s")
     cli.add_argument("--positions", type=int, default=ship.POSITIONS, help="that rounding sees")
     args = cli.parse_args()

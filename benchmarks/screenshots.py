@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app import chat, examples
+from model.paths import as_path
 from sessions.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -109,7 +110,7 @@ def take(driver, address: str, to: Path) -> None:
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--model", default="earshot-mini")
-    cli.add_argument("--to", type=Path, default=ROOT / "assets")
+    cli.add_argument("--to", type=as_path, default=ROOT / "assets")
     words = cli.parse_args()
     from playwright.sync_api import sync_playwright
 

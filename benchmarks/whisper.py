@@ -20,6 +20,7 @@ from model.errors import EarshotError, Unplayable
 from model.evaluation import loop, manifest
 from model.local import LocalEngine
 from model.messages import Piece
+from model.paths import as_path
 from sessions.store import default_folder
 
 BEAM = 5
@@ -93,9 +94,9 @@ def measure(engine, items: list[manifest.Item], written: Path) -> tuple[list[loo
 
 def main() -> int:
     cli = argparse.ArgumentParser(description=__doc__)
-    cli.add_argument("weights", type=Path, metavar="WEIGHTS", help="Whisper's folder")
-    cli.add_argument("--manifest", type=Path, required=True, help="JSON lines: audio, text …")
-    cli.add_argument("--root", type=Path, help="where its paths begin; default: its folder")
+    cli.add_argument("weights", type=as_path, metavar="WEIGHTS", help="Whisper's folder")
+    cli.add_argument("--manifest", type=as_path, required=True, help="JSON lines: audio, text …")
+    cli.add_argument("--root", type=as_path, help="where its paths begin; default: its folder")
     cli.add_argument("--split", help="only the lines of this split")
     cli.add_argument("--language", help="only the lines of this language")
     cli.add_argument("--limit", type=int, metavar="N", help="only N of them, at random")

@@ -2,6 +2,7 @@
 it needs of memory for packing weights is gone with it. Downloads nothing itself."""
 
 import contextlib
+import os
 import subprocess
 import threading
 from collections import deque
@@ -20,7 +21,9 @@ class Fetching:
         self._said: deque[str] = deque(maxlen=LAST_WORDS)
         self._ended = ended
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, text=True, errors="replace", **pipes)
+        told = {"encoding": "utf-8", "errors": "replace"}
+        speaks = os.environ | {"PYTHONIOENCODING": "utf-8"}
+        self._process = subprocess.Popen(command, env=speaks, **told, **pipes)
         self._complaints = threading.Thread(target=self._hear, daemon=True)
         self._complaints.start()
         self._watcher = threading.Thread(target=self._watch, daemon=True)

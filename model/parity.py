@@ -20,6 +20,7 @@ from model.cache import KeyValues
 from model.generate import Sampler, decode, embed_rest, read_chunk
 from model.mel import log_mel, n_frames
 from model.messages import Clip, Sampling
+from model.paths import as_path
 from model.placement import Placement
 from model.prompt import Prompt, Renderer
 from model.qwen_audio import QwenAudio
@@ -190,7 +191,7 @@ def passed(summary: dict) -> bool:
 
 def main(argv: list[str] | None = None) -> int:
     cli = argparse.ArgumentParser(prog="python -m model.parity", description=__doc__)
-    cli.add_argument("folder", type=Path, metavar="DIR")
+    cli.add_argument("folder", type=as_path, metavar="DIR")
     args = cli.parse_args(argv)
     summary, rows = run(args.folder)
     for row in rows:

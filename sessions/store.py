@@ -46,7 +46,8 @@ NAME_LENGTH = 200  # characters of a title that a person gives
 
 
 def default_folder() -> Path:
-    return Path(os.environ.get("EARSHOT_DATA") or Path(__file__).parent / "data")
+    """EARSHOT_DATA, or the folder beside this file."""
+    return Path(os.environ.get("EARSHOT_DATA") or Path(__file__).parent / "data").expanduser()
 
 
 class Store:

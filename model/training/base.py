@@ -18,6 +18,7 @@ from torch import nn
 from transformers import Qwen2Config
 
 from model import checkpoint
+from model.paths import as_path
 from model.placement import Placement
 from model.qwen_audio import QwenAudio, QwenAudioConfig
 from model.spec import MARKS, MELS, SOUND, TAGS
@@ -193,10 +194,10 @@ def main(argv: list[str] | None = None) -> None:
     commands = cli.add_subparsers(dest="command", required=True)
     join = commands.add_parser("join", help="SmolLM2 and Whisper's encoder")
     for name in ("gguf", "tokenizer", "whisper", "out"):
-        join.add_argument(name, type=Path)
+        join.add_argument(name, type=as_path)
     tags = commands.add_parser("grow", help="rows for the tags")
     for name in ("folder", "out"):
-        tags.add_argument(name, type=Path)
+        tags.add_argument(name, type=as_path)
     args = cli.parse_args(argv)
     if args.command == "grow":
         grow(args.folder, args.out)

@@ -22,6 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from model.paths import as_path
 from model.training import (
     collected,
     drascula,
@@ -167,7 +168,7 @@ def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Build the corpus of Earshot-mini.")
     cli.add_argument(
         "folders",
-        type=Path,
+        type=as_path,
         nargs="+",
         metavar="FOLDER",
         help="those with the manifests of people and sounds, then the one to write",

@@ -14,11 +14,11 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from model.messages import Clip, Message
+from model.paths import as_path
 from model.prompt import Renderer
 from model.training import wordings as say
 from model.training.data import Row
@@ -420,8 +420,8 @@ def _item(facts: Facts, name: str, draw: random.Random) -> dict:
 
 def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Write follow-up questions about held-out clips.")
-    cli.add_argument("manifests", type=Path, nargs="+", help="of held-out clips")
-    cli.add_argument("--out", type=Path, required=True)
+    cli.add_argument("manifests", type=as_path, nargs="+", help="of held-out clips")
+    cli.add_argument("--out", type=as_path, required=True)
     cli.add_argument("--most", type=int, default=400, help="questions; default: %(default)s")
     args = cli.parse_args(argv)
     rows = [row for file in args.manifests for row in read_manifest(file)]

@@ -18,6 +18,7 @@ from torch import nn
 from transformers.trainer_utils import get_last_checkpoint
 
 from model import checkpoint, tokenizer
+from model.paths import as_path
 from model.placement import Placement
 from model.prompt import Renderer
 from model.qwen_audio import QwenAudio
@@ -178,8 +179,8 @@ def restore(learner: nn.Module, saved: dict[str, torch.Tensor]) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Write the model that a run has reached.")
-    cli.add_argument("run", type=Path, help="the folder of a run")
-    cli.add_argument("out", type=Path, help="the folder to write")
+    cli.add_argument("run", type=as_path, help="the folder of a run")
+    cli.add_argument("out", type=as_path, help="the folder to write")
     args = cli.parse_args(argv)
     last = get_last_checkpoint(str(args.run))
     write(Plan.of(args.run), load_file(Path(last) / "model.safetensors"), args.out)

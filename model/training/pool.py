@@ -21,6 +21,7 @@ import torch
 
 from model import checkpoint, tokenizer
 from model.errors import EarshotError
+from model.paths import as_path
 from model.placement import Placement
 from model.prompt import Renderer
 from model.training import carry, data, ends, gather, pooling
@@ -187,9 +188,11 @@ def _gains(text: str) -> tuple[tuple[int, float], ...]:
 
 def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Put a head that averages a clip into a checkpoint.")
-    cli.add_argument("base", type=Path, metavar="MODEL", help="a checkpoint in 16 or 32 bits")
-    cli.add_argument("--manifest", type=Path, required=True, help="clips, and what is true of them")
-    cli.add_argument("--out", type=Path, required=True, help="the folder to write")
+    cli.add_argument("base", type=as_path, metavar="MODEL", help="a checkpoint in 16 or 32 bits")
+    cli.add_argument(
+        "--manifest", type=as_path, required=True, help="clips, and what is true of them"
+    )
+    cli.add_argument("--out", type=as_path, required=True, help="the folder to write")
     cli.add_argument("--layer", type=int, default=3, help="of the language model, from 0")
     cli.add_argument(
         "--louder", type=_gains, default=(), metavar="LAYER:TIMES,…", help="such as 8:1.5,13:1.6"

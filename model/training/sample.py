@@ -21,6 +21,7 @@ import numpy as np
 
 from model import audio
 from model.messages import Clip
+from model.paths import as_path
 from model.training import collected
 from model.training.credits import credit
 from model.training.manifests import chance
@@ -216,7 +217,7 @@ def _line(name: str, origin: str, row: dict) -> dict:
 def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Draw the sample that comes with Earshot.")
     for name in ("manifests", "corpus", "out"):
-        cli.add_argument(name, type=Path)
+        cli.add_argument(name, type=as_path)
     args = cli.parse_args(argv)
     listed = described(args.manifests) + collected.described(args.corpus / "sources")
     lines = make([row for row in listed if held_out(row)], args.corpus, args.out)

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from model import checkpoint, quantize, tokenizer
+from model.paths import as_path
 from model.placement import Placement
 from model.prompt import Renderer
 from model.qwen_audio import QwenAudio
@@ -155,10 +156,10 @@ def about(manifest: Path, ask: Chat | Tags, renderer: Renderer) -> Iterator[Made
 
 def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Write a checkpoint in 4 bits.")
-    cli.add_argument("folder", type=Path, help="a checkpoint, not yet in 4 bits")
-    cli.add_argument("out", type=Path, help="the folder to write")
-    cli.add_argument("--calibration", type=Path, metavar="MANIFEST", help="clips it may hear")
-    cli.add_argument("--text", type=Path, metavar="FILE", help="conversations without sound")
+    cli.add_argument("folder", type=as_path, help="a checkpoint, not yet in 4 bits")
+    cli.add_argument("out", type=as_path, help="the folder to write")
+    cli.add_argument("--calibration", type=as_path, metavar="MANIFEST", help="clips it may hear")
+    cli.add_argument("--text", type=as_path, metavar="FILE", help="conversations without sound")
     args = cli.parse_args(argv)
     model = checkpoint.load(args.folder, Placement(torch.device("cpu"), torch.float32, 32))
     renderer = Renderer(tokenizer.load(args.folder), model.audio.n_slots_of)
