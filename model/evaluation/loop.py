@@ -3,9 +3,10 @@ where it stopped."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from model.engine import Engine
 from model.errors import DoesNotFit, Unplayable
 from model.evaluation.benchmarks import MAX_TOKENS, Benchmark, Figure, judged
 from model.evaluation.captions import NoCounter
-from model.evaluation.manifest import Item, Sound
+from model.evaluation.manifest import BadManifest, Item, Sound
 from model.evaluation.metrics import METRICS
 from model.evaluation.pair import Pair
 from model.messages import Clip, Message, Sampling
@@ -24,6 +25,7 @@ TOGETHER = {  # what several tasks of one manifest are summed up as, by their me
     "all speech": ("word error rate",),
     "all labels": ("accuracy", "note accuracy"),
 }
+BEGINNING = b'{"key": '  # of a line of answers
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def run(
     by = f"{engine.about.weights} in {engine.about.bits} bits" if engine.about.weights else ""
     done = {key for key, row in _read(written).items() if row.get("by", "") == by}
     todo = sorted((item for item in items if item.key not in done), key=alike)
-    with written.open("a", encoding="utf-8") as file:
+    with _appending(written) as file:
         for together in _batches(todo, batch, engine.about.chats):
             progress(len(items) - len(todo) + together.start, len(items))
             for row in _ask(engine, todo[together]):
@@ -83,10 +85,41 @@ def rows(written: Path, items: Sequence[Item]) -> list[dict]:
 
 
 def _read(written: Path) -> dict[str, dict]:
+    """What is written already. The last line of a run that was killed may be half a line. Raises
+    BadManifest where it is no file of answers: nothing is added to another."""
     if not written.exists():
         return {}
-    with written.open(encoding="utf-8") as lines:
-        return {row["key"]: row for row in map(json.loads, lines)}
+    lines, half = _whole_lines(written)
+    try:
+        done = {row["key"]: row for row in map(json.loads, lines.splitlines())}
+    except (ValueError, TypeError, KeyError):
+        done = None
+    if done is None or not half.startswith(BEGINNING[: len(half)]):
+        raise BadManifest(
+            f"{written} is there already and holds no answers of an evaluation: give another name "
+            "with --items."
+        )
+    return done
+
+
+def _whole_lines(written: Path) -> tuple[bytes, bytes]:
+    """All whole lines, and what comes after the last of them."""
+    try:
+        content = written.read_bytes()
+    except OSError as error:
+        raise BadManifest(f"{written} cannot be read: {error.strerror}.") from None
+    end = content.rfind(b"\n") + 1
+    return content[:end], content[end:]
+
+
+@contextmanager
+def _appending(written: Path) -> Iterator[TextIO]:
+    """To add to the whole lines of a file, which is made if need be."""
+    whole = len(_whole_lines(written)[0]) if written.exists() else 0
+    written.parent.mkdir(parents=True, exist_ok=True)
+    with written.open("a", encoding="utf-8") as file:
+        file.truncate(whole)
+        yield file
 
 
 def alike(item: Item) -> tuple:

@@ -11,14 +11,16 @@ may have `task`, `language`, `question`, and:
 What else it says (split, speaker, gender …) is kept in `told`.
 """
 
-import gzip
 import json
-from collections.abc import Sequence
+import math
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from model import text_files
 from model.errors import EarshotError
 
 
@@ -67,17 +69,9 @@ def _times(sound: Sound) -> tuple[str, ...]:
 
 
 def read(file: Path, *, root: Path | None = None, **only: str | None) -> list[Item]:
-    """The items of a manifest (.jsonl, or .jsonl.gz). `only` names what a line must have to count:
-    split="test", language="en"; None lets every line through."""
-    opened = gzip.open if file.suffix == ".gz" else open
-    items = []
-    try:
-        with opened(file, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    items.append(_item(line, number, file, root or file.parent))
-    except OSError as error:
-        raise BadManifest(f"{file.name} cannot be read: {error.strerror or error}.") from None
+    """The items of a manifest, packed by gzip or not. `only` names what a line must have to count:
+    split="test", language="en"; None lets every line through. Raises BadManifest."""
+    items = [_item(line, root or file.parent) for line in lines(file)]
     only = {name: value for name, value in only.items() if value is not None}
     items = [item for item in items if only.items() <= item.told.items()]
     if not items:
@@ -92,26 +86,113 @@ def some(items: Sequence[Item], n: int, seed: int = 0) -> list[Item]:
     return [items[i] for i in sorted(chosen)]
 
 
-def _item(line: str, number: int, file: Path, root: Path) -> Item:
+@dataclass(frozen=True)
+class Line:
+    """One line of a manifest: values are checked when they are asked for. Raises BadManifest."""
+
+    file: Path
+    number: int
+    told: dict
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Text; a whole number counts as the digits it is written with."""
+        return self._as_text(name, self._value(name, default))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        return tuple(self._as_text(name, one) for one in self.several(name))
+
+    def several(self, name: str) -> list:
+        value = self._value(name, [])
+        if not isinstance(value, list):
+            raise self.wrong(f'"{name}" is a list, not {_shown(value)}')
+        return value
+
+    def number_of(self, name: str, default: float | None = None) -> float | None:
+        """A finite number, 0 or more."""
+        value = self.told.get(name)
+        if value is None:
+            return default
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and 0 <= value < math.inf):
+            raise self.wrong(f'"{name}" is a number of at least 0, not {_shown(value)}')
+        return float(value)
+
+    def path(self, root: Path) -> Path:
+        """Of the recording, from `root` on; ~ is the home folder."""
+        name = self._value("audio")
+        if not isinstance(name, str) or not name.strip() or "\0" in name:
+            raise self.wrong(f'"audio" is the path of a recording, not {_shown(name)}')
+        return root / os.path.expanduser(name)
+
+    def part(self, told: object) -> "Line":
+        """A further recording of the same line."""
+        told = {"audio": told} if isinstance(told, str) else told
+        if not isinstance(told, dict):
+            raise self.wrong(f'"clips" has {_shown(told)}, which is no recording')
+        return Line(self.file, self.number, told)
+
+    def wrong(self, why: str) -> BadManifest:
+        return BadManifest(f"{self.file.name}, line {self.number}: {why}.")
+
+    def _value(self, name: str, default: object = None) -> object:
+        value = self.told.get(name, default)
+        if value is None and default is None:
+            how = "is null" if name in self.told else "is missing"
+            raise self.wrong(f'wanted a JSON object with "audio" and "text", but "{name}" {how}')
+        return default if value is None else value
+
+    def _as_text(self, name: str, value: object) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if not isinstance(value, str):
+            what_to_do = ": put it between quotes" if isinstance(value, bool | float) else ""
+            raise self.wrong(f'"{name}" is text, not {_shown(value)}{what_to_do}')
+        return value
+
+
+def lines(file: Path) -> Iterator[Line]:
+    """The lines of any file of JSON lines. Raises BadManifest."""
     try:
-        told = json.loads(line)
-        others = [{"audio": one} if isinstance(one, str) else one for one in told.get("clips", ())]
-        return Item(
-            sounds=tuple(_sound(one, root) for one in [told, *others]),
-            text=told["text"],
-            also=tuple(told.get("texts", ())),
-            task=told.get("task", "asr"),
-            question=told.get("question", ""),
-            before=tuple(told.get("before", ())),
-            told=told,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        for number, text in text_files.numbered_lines(file):
+            yield Line(file, number, _parsed(text, number, file))
+    except text_files.BadText as error:
+        raise BadManifest(str(error)) from None
+
+
+def _parsed(text: str, number: int, file: Path) -> dict:
+    try:
+        told = json.loads(text)
+        json.dumps(told, ensure_ascii=False, allow_nan=False).encode()  # half a pair is no sign
+    except (ValueError, RecursionError) as error:
+        told = error
+    if not isinstance(told, dict):
+        why = f" ({told})" if isinstance(told, Exception) else f", not {_shown(told)}"
         raise BadManifest(
-            f'{file.name}, line {number}: wanted a JSON object with "audio" and "text" ({error}).'
-        ) from None
+            f'{file.name}, line {number}: wanted a JSON object with "audio" and "text"{why}.'
+        )
+    return told
 
 
-def _sound(told: dict, root: Path) -> Sound:
-    if "start" not in told:
-        return Sound(root / told["audio"])
-    return Sound(root / told["audio"], float(told["start"]), told.get("duration"))
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _item(line: Line, root: Path) -> Item:
+    further = map(line.part, line.several("clips"))
+    line.text("language", "")
+    return Item(
+        sounds=tuple(_sound(one, root) for one in (line, *further)),
+        text=line.text("text"),
+        also=line.texts("texts"),
+        task=line.text("task", "asr"),
+        question=line.text("question", ""),
+        before=line.texts("before"),
+        told=line.told,
+    )
+
+
+def _sound(line: Line, root: Path) -> Sound:
+    start, duration = line.number_of("start"), line.number_of("duration")
+    file = line.path(root)
+    return Sound(file) if start is None else Sound(file, start, duration)

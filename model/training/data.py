@@ -11,8 +11,6 @@ it; `text` is the true answer, `question` stands where the task is asked in word
 `times` where it is known when each word is said: [[start, end, word], …] in seconds of the clip.
 """
 
-import gzip
-import json
 import struct
 from collections import Counter
 from collections.abc import Iterable
@@ -23,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from model import audio
-from model.evaluation.manifest import BadManifest
+from model.evaluation.manifest import BadManifest, Line, lines
 from model.spec import SAMPLE_RATE
 from model.tasks import ALSO, SPEECH, TASKS, Task
 
@@ -64,41 +62,26 @@ class Row:
 
 
 def read(manifest: Path) -> list[Row]:
-    """Every row of a manifest (.jsonl or .jsonl.gz), in order. Raises BadManifest."""
-    opened = gzip.open if manifest.suffix == ".gz" else open
-    try:
-        with opened(manifest, "rt", encoding="utf-8") as lines:
-            return [_row(manifest, n, line) for n, line in enumerate(lines, 1) if line.strip()]
-    except OSError as error:
-        raise BadManifest(f"{manifest} cannot be read: {error.strerror}.") from None
+    """Every row of a manifest (packed by gzip or not), in order. Raises BadManifest."""
+    return [_row(line, manifest.parent) for line in lines(manifest)]
 
 
-def _row(manifest: Path, n: int, line: str) -> Row:
-    try:
-        facts = json.loads(line)
-        file, text = manifest.parent / facts["audio"], facts["text"].strip()
-        task = ALSO.get(facts["task"], facts["task"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadManifest(
-            f"Line {n} of {manifest.name} is not a clip with audio, task and text ({error!r})."
-        ) from None
+def _row(line: Line, folder: Path) -> Row:
+    file, text = line.path(folder), line.text("text").strip()
+    task = line.text("task")
+    task = ALSO.get(task, task)
     if task not in TASKS:
-        raise BadManifest(
-            f"Line {n} of {manifest.name}: there is no task {task!r}. "
-            f"Tasks are: {', '.join(TASKS)}."
-        )
-    start = float(facts.get("start") or 0)
-    duration = facts.get("duration")
+        raise line.wrong(f"there is no task {task!r}. Tasks are: {', '.join(TASKS)}")
+    told = {
+        "question": line.text("question", ""),
+        "language": line.text("language", "").split("-")[0],
+        "weight": line.number_of("weight", 1.0),
+    }
+    start, duration = line.number_of("start", 0.0), line.number_of("duration")
+    if duration is None:
+        duration = len(whole(file)) / SAMPLE_RATE - start
     return Row(
-        audio=file,
-        start=start,
-        duration=len(whole(file)) / SAMPLE_RATE - start if duration is None else float(duration),
-        task=task,
-        text=text,
-        question=facts.get("question") or "",
-        language=(facts.get("language") or "").split("-")[0],
-        weight=float(facts.get("weight", 1)),
-        facts=facts,
+        audio=file, start=start, duration=duration, task=task, text=text, facts=line.told, **told
     )
 
 

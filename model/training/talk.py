@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from model.evaluation.manifest import Line, lines
+from model.paths import as_path
 from model.spec import SYSTEM_PROMPT
 from model.training.dialogues import Turn
 from model.training.wordings import ASKS, NO_RECORDING, OPEN
@@ -350,14 +352,20 @@ def dialogues(base: Base, asked: list[Prompt]) -> Iterator[list[dict]]:
 
 def read(file: Path) -> list[tuple[list[Turn], bool]]:
     """The dialogues of a file, and whether each one's last answer is whole."""
-    rows = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-    return [([Turn(*turn) for turn in row["turns"]], row["ended"]) for row in rows]
+    return [_dialogue(line) for line in lines(file)]
+
+
+def _dialogue(line: Line) -> tuple[list[Turn], bool]:
+    try:
+        return [Turn(*turn) for turn in line.told["turns"]], bool(line.told["ended"])
+    except (KeyError, TypeError) as error:
+        raise line.wrong(f'wanted "turns", pairs of a question and an answer ({error})') from None
 
 
 def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Let the base model answer simple prompts.")
-    cli.add_argument("base", type=Path)
-    cli.add_argument("out", type=Path)
+    cli.add_argument("base", type=as_path)
+    cli.add_argument("out", type=as_path)
     args = cli.parse_args(argv)
     with open(args.out, "w", encoding="utf-8") as out:
         for rows in chain([written()], dialogues(Base(args.base), prompts())):

@@ -244,3 +244,38 @@ def test_the_command_prints_a_table_and_one_line_of_json(sample, tmp_path, capsy
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["task", "items"]
     assert json.loads(lines[-1])["scores"][0]["items"] == 4
+
+
+def test_answers_are_in_the_data_folder_unless_told_otherwise(sample, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("EARSHOT_DATA", str(tmp_path / "data"))
+    words = ["evaluate", "--model", "parrot", "--manifest", str(sample), "--limit", "1"]
+    assert launch.main(words) == 0
+    assert [*(tmp_path / "here").iterdir()] == []
+    (written,) = (tmp_path / "data").rglob("*.jsonl")
+    assert written.parent == tmp_path / "data" / "evaluations"
+    told = ["--items", str(tmp_path / "a" / "b"), "--report", str(tmp_path / "c" / "d.html")]
+    assert launch.main([*words, *told]) == 0
+    assert (tmp_path / "a" / "b").exists() and (tmp_path / "c" / "d.html").exists()
+
+
+def test_a_run_that_was_killed_in_mid_line_goes_on(sample, tmp_path):
+    items, written = manifest.read(sample, split="test"), tmp_path / "answers.jsonl"
+    loop.run(Knowing(), items[:2], written)
+    whole = written.read_bytes()
+    written.write_bytes(whole[:-9])
+    loop.run(Knowing(), items, written)
+    assert [json.loads(line)["key"] for line in written.read_text().splitlines()] == [
+        item.key for item in items
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"audio": "x.wav"}\n', b"\xff\xfe\n", b"[]\n", b"Dear diary"]
+)
+def test_answers_are_added_to_no_other_file(sample, tmp_path, content):
+    (tmp_path / "mine").write_bytes(content)
+    with pytest.raises(manifest.BadManifest, match="holds no answers"):
+        loop.run(Knowing(), manifest.read(sample), tmp_path / "mine")
+    assert (tmp_path / "mine").read_bytes() == content

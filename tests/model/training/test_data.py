@@ -66,8 +66,8 @@ def test_a_row_knows_the_language_of_its_tags(folder):
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ('{"audio": "a.wav"}\n', "Line 2"),
-        ("nothing\n", "Line 2"),
+        ('{"audio": "a.wav"}\n', "line 2"),
+        ("nothing\n", "line 2"),
         (line(task="juggling"), "no task 'juggling'"),
         (line(audio="none.wav"), "none.wav is in a manifest"),
     ],
