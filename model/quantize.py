@@ -63,7 +63,11 @@ def compress(layer: nn.Module, weight: torch.Tensor, device: torch.device) -> nn
     bnb = library()
     if isinstance(layer, bnb.nn.Linear4bit):
         return bnb.nn.Params4bit(weight, module=layer, **_NF4).to(device)
-    return bnb.nn.Int8Params(weight, requires_grad=False, has_fp16_weights=False).to(device)
+    # by itself, Int8Params quantises only what comes from the processor
+    codes, scales, _ = bnb.functional.int8_vectorwise_quant(weight.to(device, torch.float16))
+    return bnb.nn.Int8Params(
+        codes, requires_grad=False, has_fp16_weights=False, CB=codes, SCB=scales
+    )
 
 
 def adopt(layer: nn.Module, packed: torch.Tensor, stats: dict, device: torch.device):
@@ -135,11 +139,19 @@ def weight_of(layer: nn.Linear) -> torch.Tensor:
     if not is_quantised(layer):
         return layer.weight.data
     functional, weight = library().functional, layer.weight
-    if scales := getattr(weight, "SCB", None):
+    if (scales := _scales_of_8_bits(layer)) is not None:
         return weight.data.float() * scales[:, None] / 127
     parts = {}
     layer._save_to_state_dict(parts, "", False)  # the way round the form that a processor repacks
     return functional.dequantize_4bit(parts["weight"], layer.weight.quant_state)
+
+
+def _scales_of_8_bits(layer: nn.Module) -> torch.Tensor | None:
+    """(out,), or None of a layer that is not in 8 bits. The first answer moves them from the weight
+    to the layer's state."""
+    if type(layer).__name__ != "Linear8bitLt":
+        return None
+    return layer.state.SCB if layer.weight.SCB is None else layer.weight.SCB
 
 
 BLOCK = 32  # weights that share a scale in a matrix stored in 8 bits
@@ -162,18 +174,20 @@ def unpack_rows(packed: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
     return (packed.unflatten(1, (-1, BLOCK)).float() * scales.float()[..., None]).flatten(1)
 
 
-def footprint(model: nn.Module) -> int:
-    """Bytes of all weights, quantisation constants included; a shared weight counts once."""
+def footprint(model: nn.Module, device: torch.device | None = None) -> int:
+    """Bytes of all weights (of those on this kind of device, where one is given), quantisation
+    constants included; a shared weight counts once."""
     seen, total = set(), 0
+    for layer in model.modules():
+        scales = _scales_of_8_bits(layer)
+        total += 0 if scales is None else scales.nbytes
     for parameter in model.parameters():
-        if parameter.data_ptr() in seen:
+        elsewhere = device is not None and parameter.device.type != device.type
+        if parameter.data_ptr() in seen or elsewhere:
             continue
         seen.add(parameter.data_ptr())
         total += parameter.numel() * parameter.element_size()
         state = getattr(parameter, "quant_state", None)
         if state is not None:
             total += sum(t.numel() * t.element_size() for t in state.as_dict(packed=True).values())
-        scales = getattr(parameter, "SCB", None)
-        if scales is not None:
-            total += scales.numel() * scales.element_size()
     return total
