@@ -488,7 +488,7 @@ def run_doctor(words: argparse.Namespace) -> int:
 
 
 def run_info(words: argparse.Namespace) -> None:
-    from model import checkpoint, weights
+    from model import checkpoint, cuda, weights
     from model.placement import place
 
     folder = weights.find(words.model, _models(words))
@@ -500,6 +500,8 @@ def run_info(words: argparse.Namespace) -> None:
     print(f"{config.title or folder.name}: {counts.all / 1e6:,.0f} M weights.")
     print(f"On disk: {size / 1e9:.2f} GB, the language model in {stored}.")
     print(f"Here it would run on {where.device} with {where.bits} bits a weight.")
+    for sentence in (*cuda.unusable(), *where.remarks):
+        print(sentence)
     print(
         f"Reads {config.context} positions at once; a second of sound takes about "
         f"{50 / config.pool_size:g}."

@@ -20,7 +20,8 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from model import quantize
+from model import cuda, quantize
+from model.embedding import CpuEmbedding
 from model.errors import NoWeights
 from model.messages import Sampling
 from model.placement import Counts, Placement
@@ -248,7 +249,9 @@ def count_weights(config: QwenAudioConfig) -> Counts:
         if isinstance(layer, nn.Linear) and name.startswith("llm.layers.")
     )
     head = 0 if config.tie_word_embeddings else model.head.weight.numel()
-    return Counts(text, head, sum(p.numel() for p in model.parameters()) - text - head)
+    embedding = 0 if config.tie_word_embeddings else model.llm.embed_tokens.weight.numel()
+    other = sum(p.numel() for p in model.parameters()) - text - head
+    return Counts(text, head, other, embedding)
 
 
 def empty(config: QwenAudioConfig) -> QwenAudio:
@@ -295,7 +298,7 @@ class _Filling:
                 f"{name} has the shape {tuple(tensor.shape)} where {tuple(wanted)} is wanted: "
                 "config.json and weights belong to different models."
             )
-        device, dtype = self.where.device, self.where.dtype
+        device, dtype = self.where.device_of(name), self.where.dtype
         if leaf == "weight" and quantize.is_quantised(layer):
             value = quantize.compress(layer, tensor.to(dtype), device)
         else:
@@ -341,6 +344,12 @@ def load(
     config = read_config(folder)
     model = empty(config)
     files = shards(folder)
+    if where.device.type == "cuda":
+        cuda.prepare()
+    if where.embedding_on_cpu:
+        assert not config.tie_word_embeddings, "this embedding is the head, too"
+        sizes = (config.text_config.vocab_size, config.text_config.hidden_size)
+        model.llm.embed_tokens = CpuEmbedding(*sizes, device="meta")
     total, done = sum(file.stat().st_size for file in files), 0
     if where.bits < 16:
         head = where.quantise_head and not config.tie_word_embeddings
@@ -354,6 +363,7 @@ def load(
         progress(done, total)
         del tensor
     give_back_freed_memory()
+    cuda.give_back_freed_memory()
     return filling.finish()
 
 

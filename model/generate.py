@@ -19,13 +19,12 @@ from transformers.generation.logits_process import (
 
 from model.cache import KeyValues
 from model.messages import Sampling
+from model.placement import CHUNK
 from model.prompt import Prompt
 from model.qwen_audio import QwenAudio
 from model.windows import Window
 
 log = logging.getLogger(__name__)
-
-CHUNK = {"cuda": 2048, "mps": 512, "cpu": 256}  # positions read between two chances to stop
 
 
 class Sampler:
@@ -97,10 +96,15 @@ def embed_rest(
 
 
 def prefill(
-    model: QwenAudio, embeds: torch.Tensor, past: KeyValues, alpha: float
+    model: QwenAudio,
+    embeds: torch.Tensor,
+    past: KeyValues,
+    alpha: float,
+    chunk: int | None = None,
 ) -> Iterator[torch.Tensor]:
-    """Reads (1, n, width) in chunks; after each, the logits (1, vocabulary) of its last."""
-    chunk = CHUNK[embeds.device.type]
+    """Reads (1, n, width) in chunks of so many positions (default: what suits the device); after
+    each, the logits (1, vocabulary) of its last."""
+    chunk = chunk or CHUNK[embeds.device.type]
     for start in range(0, embeds.shape[1], chunk):
         yield read_chunk(model, embeds[:, start : start + chunk], past, alpha)
 

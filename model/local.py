@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from model import batch, checkpoint, quantize, tokenizer
+from model import batch, checkpoint, cuda, quantize, tokenizer
 from model.cache import EncodedSounds, Memories
 from model.circles import in_circles
 from model.engine import About, Room, Unheard
@@ -35,10 +35,18 @@ _SOUND_SHARE = 0.75  # of the context at most for sound, so that talk about it s
 
 
 class LocalEngine:
-    """A checkpoint in memory. `budget` bytes hold the memory of conversations."""
+    """A checkpoint in memory. `budget` bytes hold the memory of conversations; prompts are read
+    `chunk` positions at once (default: what suits the device)."""
 
-    def __init__(self, model: QwenAudio, tokens: Tokenizer, about: About, budget: int):
-        self.model, self.tokens, self.about = model, tokens, about
+    def __init__(
+        self,
+        model: QwenAudio,
+        tokens: Tokenizer,
+        about: About,
+        budget: int,
+        chunk: int | None = None,
+    ):
+        self.model, self.tokens, self.about, self.chunk = model, tokens, about, chunk
         self.renderer = Renderer(tokens, model.audio.n_slots_of)
         self.memories = Memories(budget, model.config.text_config.num_hidden_layers)
         self.sounds = EncodedSounds(budget // 8)
@@ -64,17 +72,19 @@ class LocalEngine:
         tokens = tokenizer.load(folder)
         counts = checkpoint.count_weights(config)
         where = place(counts, bits=bits, device=device, quantise_head=quantise_head)
+        for sentence in (*cuda.unusable(), *where.remarks):
+            log.warning(sentence)
         if where.device.type == "cpu":
             share_cores(counts)
         model = _loaded(folder, where, progress)
         on = where.device.type
         if on == "cuda":
-            on = f"cuda: {torch.cuda.get_device_name(where.device)}"
+            on = f"cuda: {cuda.name(where.device)}"
         about = About(
             name=config.title or folder.name,
             device=on,
             bits=where.bits,
-            memory_bytes=quantize.footprint(model),
+            memory_bytes=quantize.footprint(model, where.device),
             context=config.context,
             licence=config.licence,
             note=config.note,
@@ -87,7 +97,8 @@ class LocalEngine:
             n_weights=counts.all,
             hears=_heard_at_once(model, config.context),
         )
-        return cls(model, tokens, about, budget=min(free_bytes(where.device) // 3, 4 << 30))
+        budget = min(free_bytes(where.device) // 3, 4 << 30)
+        return cls(model, tokens, about, budget, where.chunk)
 
     def reply(
         self, messages: Sequence[Message], sampling: Sampling, *, task: str | Task | None = None
@@ -249,7 +260,8 @@ class LocalEngine:
         n_prompt, n_reused = len(prompt), len(memory.past)
         try:
             rest = embed_rest(self.model, begun, n_reused, self._hear)
-            for logits in prefill(self.model, rest, memory.past, alpha):  # noqa: B007 the last counts
+            chunks = prefill(self.model, rest, memory.past, alpha, self.chunk)
+            for logits in chunks:  # noqa: B007 the last counts
                 yield Piece("", (), n_prompt, n_reused)
             limit = min(sampling.max_tokens, self.about.context - n_prompt)
             sampler = Sampler(sampling, logits.device, self._banned, answer)
@@ -327,8 +339,7 @@ def _loaded(folder: Path, where: Placement, progress: Callable[[int, int], None]
 
 def _give_back() -> None:
     gc.collect()
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+    cuda.give_back_freed_memory()
     checkpoint.give_back_freed_memory()
 
 

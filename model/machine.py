@@ -13,7 +13,8 @@ from pathlib import Path
 from model.errors import NoWeights
 
 PACKAGED = Path(__file__).parents[1] / "assets" / "earshot-mini"
-BIG = 9e9  # bytes Qwen-Audio-Chat takes at 4 bits, with room for a conversation
+BIG = 5.8e9  # bytes of a GPU on which Qwen-Audio-Chat runs at 4 bits: see model/placement.py
+BIG_ON_CPU = 9e9  # the same of the processor's memory, with room for a conversation
 BIG_UNPACKED = 19e9  # the same in 16 bits
 SMALL = 2e9  # bytes that let Earshot-mini answer in comfort
 
@@ -46,13 +47,23 @@ def fit(spare: float = 0.0) -> Fit:
     import psutil
     import torch
 
-    if torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info()
-        return _fit(torch.cuda.get_device_name(), min(free + spare, total), total, BIG, 4)
+    from model import cuda
+
+    if (gpu := _nvidia()) is not None:
+        free, total = torch.cuda.mem_get_info(gpu)
+        return _fit(cuda.name(gpu), min(free + spare, total), total, BIG, 4)
     if torch.backends.mps.is_available():  # where all memory is the GPU's
         now = psutil.virtual_memory()
         return _fit("Apple", min(now.available + spare, now.total), now.total, BIG_UNPACKED, 16)
     return Fit("none")
+
+
+def _nvidia():
+    """The NVIDIA GPU that would be used, or None."""
+    from model.placement import pick_device
+
+    device = pick_device()
+    return device if device.type == "cuda" else None
 
 
 def _fit(device: str, free: float, total: float, wants: float, bits: int) -> Fit:
@@ -69,20 +80,21 @@ def graphics() -> Finding:
     """The GPU that would be used, if any."""
     import torch
 
-    if torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info()
-        name = torch.cuda.get_device_name()
-        sentence = f"{name} with {_gb(free)} of {_gb(total)} free."
-        if free >= BIG:
-            return Finding(True, "GPU", sentence)
-        remedy = f"Qwen-Audio-Chat at 4 bits wants {_gb(BIG)}. " + (
-            "Close other programs that use the GPU."
-            if total >= BIG
-            else "Use Earshot-mini, or start with --device cpu."
-        )
-        return Finding(None, "GPU", sentence, remedy)
+    from model import cuda
+
+    unusable = cuda.unusable()
+    if (gpu := _nvidia()) is not None:
+        return _nvidia_found(gpu, unusable)
     if torch.backends.mps.is_available():
         return Finding(True, "GPU", "Apple's GPU is used, in 16 bits (4 bits do not run on it).")
+    if unusable:
+        return Finding(
+            False,
+            "GPU",
+            f"{' '.join(unusable)} So the processor does the thinking.",
+            "Install the build of PyTorch that pytorch.org names for this GPU; where none has "
+            "kernels for it, Earshot goes on as it is, with Earshot-mini.",
+        )
     if shutil.which("nvidia-smi"):
         return Finding(
             False,
@@ -99,6 +111,25 @@ def graphics() -> Finding:
         "Nothing, for Earshot-mini. For Qwen-Audio-Chat, an NVIDIA GPU with "
         f"{_gb(BIG)} free or more.",
     )
+
+
+def _nvidia_found(gpu, unusable: list[str]) -> Finding:
+    import torch
+
+    from model import cuda
+
+    free, total = torch.cuda.mem_get_info(gpu)
+    sentence = " ".join([f"{cuda.name(gpu)} with {_gb(free)} of {_gb(total)} free.", *unusable])
+    if not cuda.has_bf16(gpu):
+        sentence += " It computes in float16."
+    if free >= BIG:
+        return Finding(True, "GPU", sentence)
+    remedy = f"Qwen-Audio-Chat at 4 bits wants {_gb(BIG)}. " + (
+        "Close other programs that use the GPU."
+        if total >= BIG
+        else "Use Earshot-mini, or start with --device cpu."
+    )
+    return Finding(None, "GPU", sentence, remedy)
 
 
 def processor() -> Finding:
@@ -126,14 +157,14 @@ def memory() -> Finding:
 
     now = psutil.virtual_memory()
     sentence = f"{_gb(now.available)} of {_gb(now.total)} free"
-    if now.available >= BIG:
+    if now.available >= BIG_ON_CPU:
         return Finding(True, "Memory", f"{sentence}: enough for any of the models at 4 bits.")
     if now.available >= SMALL:
         return Finding(
             None,
             "Memory",
             f"{sentence}: enough for Earshot-mini, or for Qwen-Audio-Chat on a GPU.",
-            f"For Qwen-Audio-Chat on the processor, free {_gb(BIG)}.",
+            f"For Qwen-Audio-Chat on the processor, free {_gb(BIG_ON_CPU)}.",
         )
     return Finding(False, "Memory", f"{sentence}: too little.", "Close other programs.")
 

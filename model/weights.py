@@ -105,12 +105,11 @@ def take(source: Path, name: str, models: Path, progress: Progress) -> Path:
 
 
 def quantised_copy(folder: Path, progress: Progress) -> Path:
-    """Writes the 4-bit form of a checkpoint beside it, as NAME-4bit, and returns that folder."""
-    from model.placement import Placement, pick_device, pick_dtype
+    """Writes the 4-bit form of a checkpoint beside it, as NAME-4bit, and returns that folder.
+    Raises NoRoom where neither a GPU nor the processor has the memory for it."""
+    from model.placement import place_to_pack
 
-    device = pick_device()
-    device = device if device.type == "cuda" else pick_device("cpu")
-    where = Placement(device, pick_dtype(device, small=False), 4)
+    where = place_to_pack(checkpoint.count_weights(checkpoint.read_config(folder)))
     packed = folder.with_name(f"{folder.name}-4bit")
     checkpoint.save(checkpoint.load(folder, where, progress=progress), packed, beside=folder)
     return packed
