@@ -1,28 +1,42 @@
 // The recordings in the composer: in the order in which the model will hear them, each with its
 // number, named, moved, cut and taken out.
 
-import { $, $$, clock, made, save } from "./dom.js";
-import { language, t } from "./i18n.js";
-import { trouble } from "./notice.js";
+import { $, $$, made, save } from "./dom.js";
+import { t } from "./i18n.js";
 import { figure, label } from "./player.js";
 import * as recordings from "./recordings.js";
-import { post } from "./server.js";
 import { trim } from "./trim.js";
+import { isKey } from "./typing.js";
+import { upload } from "./uploads.js";
 
-const LOOK = 700; // ms between two looks at how far the server has read
+let changed, failed;
 
-let list, changed;
+/** Each draft has a list of its own, whether it is shown or not: `ul.attached`. */
+export const lists = like => made(`<ul class="attached" aria-label="${like.getAttribute("aria-label")}"></ul>`);
 
-const items = () => [...list.children];
-export const clips = () => items().filter(item => item.dataset.digest).map(({ dataset }) => ({ digest: dataset.digest, name: dataset.name, seconds: Number(dataset.seconds) }));
-export const isEmpty = () => !items().length;
-export const isLoading = () => !!$(".loading", list);
-export const isUnsent = () => !!$(".loading, .unsent", list);
-export const clear = () => (list.replaceChildren(), renumber());
+const items = list => [...list.children];
+const placed = list => items(list).filter(item => item.dataset.digest);
+const listOf = item => item.parentElement;
+
+export const clips = list => placed(list).map(({ dataset }) => ({ digest: dataset.digest, name: dataset.name, seconds: Number(dataset.seconds) }));
+/** Names of files that have not arrived yet, and of which the browser keeps nothing. */
+export const pending = list => items(list).filter(item => item.dataset.pending).map(item => item.dataset.pending);
+export const isEmpty = list => !items(list).length;
+export const isUnsent = list => !!$(".loading, .unsent", list);
+
+/** The clips that are there now; what comes back takes just these out. */
+export function taken(list) {
+  const sent = placed(list);
+  return () => (sent.forEach(item => item.remove()), renumber(list));
+}
+
+/** What has not arrived yet goes on in another list. */
+export const move = (list, other) => other.append(...$$(".loading, .unsent", list));
 
 /** Puts a stored clip beside the words: { digest, name, seconds }. */
-export function add(clip, item = list.appendChild(made("<li></li>"))) {
+export function add(list, clip, item = list.appendChild(made("<li></li>"))) {
   item.className = "";
+  delete item.dataset.pending;
   Object.assign(item.dataset, clip);
   const handles = made('<div class="handles"></div>');
   const button = (name, does) => {
@@ -38,31 +52,31 @@ export function add(clip, item = list.appendChild(made("<li></li>"))) {
   button("trim", () => cut(item));
   button("remove", () => remove(item));
   item.replaceChildren(figure(clip), handles);
-  renumber();
+  renumber(list);
 }
 
 function remove(item) {
-  const next = item.nextElementSibling || item.previousElementSibling;
+  const next = item.nextElementSibling || item.previousElementSibling, list = listOf(item);
   item.remove();
-  renumber();
+  renumber(list);
   (next ? $(".remove", next) : $(".composer textarea"))?.focus();
 }
 
-function renumber() {
-  const placed = items().filter(item => item.dataset.digest);
-  placed.forEach((item, i) => {
+function renumber(list) {
+  const all = placed(list);
+  all.forEach((item, i) => {
     const { name } = item.dataset, one = $("figure", item);
     one.dataset.name = name;
-    label(one, placed.length > 1 ? i + 1 : 0);
+    label(one, all.length > 1 ? i + 1 : 0);
     const say = (what, key) => {
       const button = $(`.handles .${what}`, item);
       button.title = t(key, { name });
       button.setAttribute("aria-label", button.title);
     };
     say("move", "composer.move"), say("rename", "composer.rename"), say("trim", "composer.trim"), say("remove", "composer.remove");
-    $(".handles .move", item).hidden = placed.length < 2;
+    $(".handles .move", item).hidden = all.length < 2;
   });
-  changed();
+  changed(list);
 }
 
 function step(event, item, grip) {
@@ -73,7 +87,7 @@ function step(event, item, grip) {
   if (!other) return;
   if (back) other.before(item);
   else other.after(item);
-  renumber();
+  renumber(listOf(item));
   grip.focus();
 }
 
@@ -83,15 +97,15 @@ function drag(event, item, grip) {
   item.classList.add("moving");
   grip.onpointermove = ({ clientX, clientY }) => {
     const over = document.elementFromPoint(clientX, clientY)?.closest(".attached li");
-    if (!over || over === item || over.parentElement !== list) return;
-    const isAfter = items().indexOf(over) > items().indexOf(item);
+    if (!over || over === item || listOf(over) !== listOf(item)) return;
+    const all = items(listOf(item)), isAfter = all.indexOf(over) > all.indexOf(item);
     if (isAfter) over.after(item);
     else over.before(item);
   };
   grip.onlostpointercapture = () => {
     grip.onpointermove = grip.onlostpointercapture = null;
     item.classList.remove("moving");
-    renumber();
+    renumber(listOf(item));
   };
 }
 
@@ -107,60 +121,60 @@ function rename(item) {
     input.remove();
     caption.hidden = false;
     if (keeps && input.value.trim()) item.dataset.name = input.value.trim();
-    renumber();
+    renumber(listOf(item));
     $(".handles .rename", item).focus();
   };
   input.onblur = () => over(true);
   input.onkeydown = event => {
-    if (event.key === "Enter" && !event.isComposing) over(true);
-    else if (event.key === "Escape") over(false);
+    if (isKey(event, "Enter")) over(true);
+    else if (isKey(event, "Escape")) over(false);
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
 }
 
-const cut = item => trim($("figure", item), clip => (add(clip, item), $(".handles .trim", item).focus()));
+const cut = item => trim($("figure", item), clip => (add(listOf(item), clip, item), $(".handles .trim", item).focus()));
 
-/** Sends a sound to the store, and attaches it as it is kept there. A `recording` (its id) exists
- * nowhere else: it stays until it has arrived. */
-export async function attach(blob, name, { recording = "" } = {}, item = list.appendChild(made("<li></li>"))) {
-  item.className = "loading";
-  item.textContent = t("composer.reading", { name });
-  changed();
+/** Sends a sound to the store, and attaches it to a list as it is kept there. A `recording` (its id)
+ * exists nowhere else: it stays until it has arrived. `sound` may be a promise. */
+export async function attach(list, sound, name, recording = "", item = list.appendChild(made("<li></li>"))) {
+  const cancelling = new AbortController();
+  const tell = loading(item, name, !recording && cancelling);
+  if (!recording) item.dataset.pending = name;
+  changed(listOf(item));
+  let blob;
   try {
-    const clip = await upload(blob, name, recording, how => (item.textContent = how));
+    blob = await sound;
+    const clip = await upload(blob, name, !!recording, tell, cancelling.signal);
     // its page may have gone between its arrival and its being forgotten
-    if (recording && clips().some(({ digest }) => digest === clip.digest)) item.remove();
-    else add(clip, item);
+    if (recording && clips(listOf(item)).some(({ digest }) => digest === clip.digest)) item.remove();
+    else add(listOf(item), clip, item);
     if (recording) recordings.forget(recording);
   } catch (error) {
-    trouble(error.message);
-    if (recording || error.isSilence) unsent(item, blob, name, recording);
-    else item.remove();
+    const place = listOf(item);
+    if (cancelling.signal.aborted) return remove(item);
+    if (blob && (recording || error.isPassing)) unsent(item, blob, name, recording);
+    else item.remove(), changed(place);
+    failed(place, error.isPassing || error.message.includes(name) ? error.message : `${name}: ${error.message}`);
   }
-  changed();
+  if (listOf(item)) changed(listOf(item));
 }
 
-/** Tells how it goes: how much was sent, then how much the server has read. */
-async function upload(blob, name, recording, tell) {
-  const id = crypto.randomUUID?.() || String(Math.random()), from = recording ? "microphone" : "file";
-  const about = new URLSearchParams({ name, from, reading: id });
-  let timer;
-  const look = async () => {
-    const { seconds } = await fetch(`earshot/reading/${id}`).then(answer => answer.json()).catch(() => ({}));
-    if (timer && seconds) tell(t("composer.read", { name, time: clock(seconds) }));
-  };
-  const sent = share => {
-    if (share < 1) tell(t("composer.sending", { name, percent: share.toLocaleString(language, { style: "percent" }) }));
-    else timer ??= setInterval(look, LOOK);
-  };
-  try {
-    return await post(`earshot/clips?${about}`, blob, sent);
-  } finally {
-    clearInterval(timer);
-    timer = 0;
+/** Shows that it is on its way; what comes back changes its words. */
+function loading(item, name, cancelling) {
+  const words = made("<span></span>");
+  item.className = "loading";
+  item.replaceChildren(words);
+  words.textContent = t("composer.reading", { name });
+  if (cancelling) {
+    const button = made('<button type="button" class="tool remove"></button>');
+    button.title = t("composer.remove", { name });
+    button.setAttribute("aria-label", button.title);
+    button.onclick = () => cancelling.abort();
+    item.append(button);
   }
+  return sentence => (words.textContent = sentence);
 }
 
 function unsent(item, blob, name, recording) {
@@ -169,7 +183,7 @@ function unsent(item, blob, name, recording) {
     const button = made('<button type="button"></button>');
     button.textContent = t(key, { name });
     button.onclick = () => {
-      if (key === "composer.retry") attach(blob, name, { recording }, item);
+      if (key === "composer.retry") attach(listOf(item), blob, name, recording, item);
       else if (key === "composer.download") save(blob, /\.\w+$/.test(name) ? name : `${name}.wav`);
       else remove(item), recording && recordings.forget(recording);
     };
@@ -178,6 +192,7 @@ function unsent(item, blob, name, recording) {
   item.firstChild.textContent = t("composer.unsent", { name });
 }
 
-export function start(element, listener) {
-  [list, changed] = [element, listener];
+/** `listener(list)` is told when one has changed, `unable(list, sentence)` what could not be attached. */
+export function start(listener, unable) {
+  [changed, failed] = [listener, unable];
 }

@@ -1,134 +1,140 @@
-// The composer: words and recordings on their way. Recording, attaching, sending, stopping.
+// The composer: words and recordings on their way. Attaching, editing, sending, stopping.
 
 import { $, clock, settled } from "./dom.js";
 import * as attached from "./attached.js";
 import * as drafts from "./drafts.js";
-import { language, t } from "./i18n.js";
-import { toast, told, trouble } from "./notice.js";
-import { record, wav } from "./recorder.js";
+import { t } from "./i18n.js";
+import { addTrouble, toast, told, trouble } from "./notice.js";
+import { wav } from "./recorder.js";
+import * as recording from "./recording.js";
 import * as recordings from "./recordings.js";
 import { call } from "./server.js";
+import { isSend, isTouch, onTouch } from "./typing.js";
 import { current, followAgain, isWriting, onShown, open } from "./view.js";
 
-const LONGEST = 60 * 60; // seconds of one recording: the browser holds it in memory
 const TALLEST = 220; // px of the field, before it scrolls
 
 let form, text;
-let here = ""; // the conversation that the draft is for
-let edits = 0; // the earlier question that it will replace …
-let aside = null; // … and what was being written before that
-let sentTo = null; // a conversation that has just begun: what is typed meanwhile is for it
-let finish = null; // ends the recording that is going on
+let shown; // the draft in the form
 let isSending = false;
 const listeners = [];
 
 /** `listener()` when what will be sent has changed. */
 export const onChanged = listener => listeners.push(listener);
 
-/** What will be sent: { text, clips, edits }. */
-export const draft = () => ({ text: text.value, clips: attached.clips(), edits });
+const asked = ({ conversation, edits, list, text }) => ({ conversation, edits, text, clips: attached.clips(list) });
 
-const keepNow = () => drafts.keep(here, { ...draft(), aside });
+/** What will be sent: { conversation, text, clips, edits }. */
+export const draft = () => asked(shown);
+
+/** Where what is made now belongs, whatever is looked at when it is ready. */
+export const here = () => shown;
+
+const keepNow = () => drafts.keep(shown.conversation);
 const keep = settled(200, keepNow);
 
-export const isRecording = () => !!finish;
 /** Whether something would be lost if the page went now. */
-export const isBusy = () => isRecording() || attached.isUnsent();
+export const isBusy = () => recording.isOn() || drafts.isBusy();
 export const focus = () => text.focus();
 
 /** Puts words into the field: after what the person wrote, in place of what was put there. */
 let filled = "";
 export function fill(words) {
   const own = text.value.trim();
-  text.value = own && own !== filled ? `${own}\n${words}` : words;
+  write(own && own !== filled ? `${own}\n${words}` : words);
   filled = words;
-  update();
   focus();
 }
 
-/** Takes everything out. */
-export function clear() {
-  text.value = "";
-  edits = 0;
-  attached.clear();
+function write(words) {
+  text.value = shown.text = words;
   update();
 }
 
-export const attachClip = clip => attached.add(clip);
-export const attach = (blob, name) => attached.attach(blob, name);
+const listOf = draft => (drafts.withList(draft.list) || shown).list; // it may have been given up meanwhile
+export const attachClip = (clip, draft = shown) => attached.add(listOf(draft), clip);
+export const attach = (file, draft = shown) => attached.attach(listOf(draft), file, file.name);
+
+/** Says what could not be attached, where it would have been. */
+export const refuse = (sentence, draft = shown) => failed(draft.list, sentence);
 
 /** Takes an earlier question into the composer: { conversation, turn }. */
 export async function edit(about) {
-  const { text: words, clips } = await call("content", about);
-  if (!edits) aside = draft();
-  put({ text: words, clips, edits: about.turn });
+  const content = await call("content", about);
+  const draft = drafts.edit(about.conversation, about.turn, content);
+  if (shown.conversation === about.conversation) show(draft);
   focus();
-}
-
-function put(kept) {
-  clear();
-  text.value = kept.text;
-  edits = kept.edits || 0;
-  kept.clips.forEach(attachClip);
-  update();
 }
 
 /** Back to what was being written before an earlier question was edited. */
 function endEditing() {
-  put(aside || { text: "", clips: [] });
-  aside = null;
-  keepNow();
+  const ended = shown;
+  show(drafts.close(ended));
+  if (recording.draft() === ended) recording.give(shown);
+  focus();
+}
+
+function show(draft) {
+  shown = draft;
+  $(".attached", form).replaceWith(draft.list);
+  text.value = draft.text;
+  draft.troubles.splice(0).forEach(addTrouble);
+  update();
 }
 
 export async function toggleRecording() {
-  const button = $(".record", form);
-  if (finish) {
-    const ended = finish;
-    finish = null;
-    update();
-    return arrived(await ended());
-  }
-  button.disabled = true;
-  const time = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
-  const name = t("composer.recording", { time });
-  try {
-    finish = await record(name, (seconds, loudness) => {
-      $(".recorded", form).textContent = clock(seconds);
-      $(".level i", form).style.width = `${Math.min(100, 130 * Math.sqrt(loudness))}%`;
-      if (seconds > LONGEST && finish) told(toggleRecording);
-    }, unplugged);
-  } finally {
-    button.disabled = false;
-    update();
-  }
+  if (recording.isOn()) await recording.finish();
+  else await recording.begin(shown);
 }
 
-function unplugged() {
-  if (finish) told(toggleRecording).then(() => trouble(t("trouble.microphone.lost")));
+/** A recording goes where it was begun: { id, name, wav }, where `wav` may be a promise. */
+function arrived(draft, { id, name, wav }) {
+  if (draft !== shown) {
+    const action = () => open(draft.conversation);
+    toast(t("composer.elsewhere", { name }), { label: t("composer.there"), action, stays: true });
+  }
+  return attached.attach(draft.list, wav, name, id);
 }
-
-const arrived = ({ id, name, wav }) => attached.attach(wav, name, { recording: id });
 
 /** What was being recorded when its page went. */
 async function recover() {
-  for (const { id, name, rate, blocks } of await recordings.left()) {
-    toast(t("composer.recovered", { name }));
-    arrived({ id, name, wav: wav(blocks, rate) });
+  for (const { id, name, rate, conversation = shown.conversation, parts } of await recordings.left()) {
+    const draft = drafts.of(conversation);
+    if (draft === shown) toast(t("composer.recovered", { name }));
+    arrived(draft, { id, name, wav: wav(parts, rate) });
   }
 }
 
-export async function send() {
-  if (finish) await toggleRecording();
-  if (isSending || isWriting() || attached.isUnsent()) return;
-  if (!attached.clips().length && !text.value.trim()) return focus();
+/** Sends a draft: the one in the form, unless another is meant. */
+export async function send(draft = shown) {
+  if (recording.draft() === draft) await recording.finish();
+  const { conversation, text, list } = draft, isHere = conversation === current();
+  if (isSending || (isHere && isWriting()) || attached.isUnsent(list)) return;
+  if (!attached.clips(list).length && !text.trim()) return focus();
+  const takeOut = attached.taken(list);
+  await begin(asked(draft), id => {
+    takeOut();
+    draft.text = draft.text.startsWith(text) ? draft.text.slice(text.length).trimStart() : draft.text;
+    if (draft.edits) drafts.continued(draft);
+    else if (id !== conversation) drafts.begin(draft, id);
+    drafts.keep(draft.conversation);
+  });
+}
+
+/** Asks something that is in no draft: { text, clips }, in a new conversation. */
+export const ask = question => isSending || begin({ conversation: "", edits: 0, ...question });
+
+async function begin(question, done = () => {}) {
   isSending = true;
   update();
+  const from = current();
   try {
-    const { conversation } = await call("ask", { conversation: here, ...draft() });
-    endEditing();
-    if (conversation !== here) sentTo = conversation;
+    const { conversation } = await call("ask", question);
+    done(conversation);
+    if (current() !== from) return; // the person looks at something else by now
     followAgain();
     open(conversation);
+    moved();
   } finally {
     isSending = false;
     update();
@@ -138,15 +144,17 @@ export async function send() {
 export const stop = () => call("stop", { conversation: current() });
 
 function update() {
-  const writing = isWriting();
-  form.classList.toggle("recording", !!finish);
-  $(".record span", form).textContent = t(finish ? "composer.finish" : "composer.record");
-  $(".recorded", form).hidden = $(".level", form).hidden = !finish;
+  const writing = isWriting(), isRecording = recording.isOn(), isMine = recording.draft() === shown;
+  form.classList.toggle("recording", isRecording);
+  const record = $(".record", form), longest = t("composer.longest", { time: clock(recording.longest()) });
+  $("span", record).textContent = t(isRecording ? "composer.finish" : "composer.record");
+  record.title = isRecording ? "" : longest;
+  $(".recorded", form).hidden = $(".level", form).hidden = !isRecording;
   $(".stop", form).hidden = !writing;
   $(".send", form).hidden = writing;
-  $(".editing", form).hidden = !edits;
-  const isEmpty = !text.value.trim() && attached.isEmpty() && !finish;
-  $(".send", form).disabled = isEmpty || isSending || attached.isUnsent();
+  $(".editing", form).hidden = !shown.edits;
+  const isEmpty = !text.value.trim() && attached.isEmpty(shown.list) && !isMine;
+  $(".send", form).disabled = isEmpty || isSending || attached.isUnsent(shown.list);
   text.style.height = "auto";
   text.style.height = `${Math.min(text.scrollHeight, TALLEST)}px`;
   document.body.style.setProperty("--composer", `${form.parentElement.offsetHeight}px`);
@@ -154,50 +162,66 @@ function update() {
   listeners.forEach(listener => listener());
 }
 
-function restore() {
-  const kept = drafts.kept(here);
-  put(kept);
-  aside = kept.aside || null;
-}
-
 /** Each conversation has its own draft. */
 function moved() {
-  if (current() !== here) {
-    const isBegun = current() === sentTo;
-    if (isBegun) drafts.keep(here, { text: "", clips: [] });
-    else keepNow();
-    here = current();
-    if (!isBegun) restore();
-    sentTo = null;
-  }
-  update();
+  const draft = drafts.of(current());
+  if (draft !== shown) {
+    keepNow();
+    show(draft);
+    adopt(draft);
+  } else if (text.value !== draft.text) write(draft.text);
+  else update();
+}
+
+/** What a closed tab has left here. */
+async function adopt({ conversation }) {
+  if ((await drafts.adopt(conversation)) && current() === conversation) show(drafts.of(conversation));
+}
+
+/** A list has changed, perhaps of a draft that is not shown. */
+function changed(list) {
+  const draft = drafts.withList(list);
+  if (draft === shown) update();
+  else if (draft) drafts.keep(draft.conversation);
+}
+
+function failed(list, sentence) {
+  const draft = drafts.withList(list);
+  if (!draft || draft === shown) addTrouble(sentence);
+  else draft.troubles.push(sentence);
 }
 
 export function start(element) {
   form = $("form", element);
   text = $("textarea", form);
-  here = current();
-  attached.start($(".attached", form), update);
+  attached.start(changed, failed);
+  recording.start(arrived, update);
+  drafts.start($(".attached", form));
+  shown = drafts.of(current());
   const files = $("input[type=file]", form);
-  form.onsubmit = event => (event.preventDefault(), told(send));
-  text.oninput = update;
+  form.onsubmit = event => (event.preventDefault(), told(() => send()));
+  text.oninput = () => write(text.value);
   text.onkeydown = event => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (!isSend(event)) return;
     event.preventDefault();
-    told(send);
+    told(() => send());
   };
   $(".record", form).onclick = () => told(toggleRecording);
   $(".attach", form).onclick = () => files.click();
   $(".stop", form).onclick = () => told(stop);
-  $(".editing button", form).onclick = () => (endEditing(), focus());
+  $(".editing button", form).onclick = endEditing;
   files.onchange = () => {
     trouble("");
-    for (const file of files.files) attach(file, file.name);
+    for (const file of files.files) attach(file);
     files.value = "";
   };
+  const hint = () => text.setAttribute("enterkeyhint", isTouch() ? "enter" : "send");
+  onTouch(hint);
+  hint();
   addEventListener("beforeunload", event => isBusy() && event.preventDefault());
   addEventListener("pagehide", keepNow);
+  document.addEventListener("visibilitychange", () => document.hidden && keepNow()); // phones end a page without a word
   onShown(moved);
-  restore();
-  recover();
+  show(shown);
+  adopt(shown).then(recover);
 }

@@ -1,15 +1,12 @@
 // Before the first question: recordings to try, and questions to begin with.
 
-import { attachClip, clear, fill, send } from "./composer.js";
+import { ask as begin, fill } from "./composer.js";
 import { told } from "./notice.js";
 import { call } from "./server.js";
 
 async function take(key) {
   const { ask, ...clip } = await call("example", { key });
-  clear();
-  attachClip(clip);
-  fill(ask);
-  await send();
+  await begin({ text: ask, clips: [clip] });
 }
 
 export function start() {

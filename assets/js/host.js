@@ -4,13 +4,13 @@
 import { $, clock, made } from "./dom.js";
 import * as composer from "./composer.js";
 import { language, t } from "./i18n.js";
-import { told, trouble } from "./notice.js";
+import { told, tried, trouble } from "./notice.js";
 import { post } from "./server.js";
 
 const EVERY = 10000; // ms between two looks for what another page has begun
 const MODES = ["toggle", "hold", "speak"];
 
-let banner, button, left, settings = {}, levels = null, isMine = false;
+let banner, button, left, settings = {}, levels = null, isMine = false, draft; // in which it was begun
 
 const ask = (what, values = {}) => post(`earshot/host/${what}?${new URLSearchParams(values)}`);
 
@@ -29,7 +29,7 @@ async function begin() {
   button.disabled = true;
   try {
     await ask("start");
-    isMine = true;
+    [isMine, draft] = [true, composer.here()];
     watch();
   } finally {
     button.disabled = false;
@@ -77,9 +77,9 @@ async function finish() {
   levels?.close();
   try {
     const { trouble: why, ...clip } = await ask("finish");
-    composer.attachClip({ digest: clip.digest, name: clip.name, seconds: clip.seconds });
+    composer.attachClip({ digest: clip.digest, name: clip.name, seconds: clip.seconds }, draft);
     if (why) trouble(why);
-    else if (isSpoken) await composer.send();
+    else if (isSpoken) await composer.send(draft);
   } finally {
     await ended();
   }
@@ -136,6 +136,6 @@ export function start() {
   $(".drop", banner).onclick = () => told(drop);
   part.ontoggle = () => part.open && told(open);
   part.addEventListener("change", event => told(() => change(event)));
-  setInterval(() => document.hidden || told(look), EVERY);
+  setInterval(() => document.hidden || tried(look), EVERY);
   look();
 }

@@ -7,6 +7,7 @@ import { find, renew } from "./shelf.js";
 import { t } from "./i18n.js";
 import { told } from "./notice.js";
 import { isOpen as menuIsOpen } from "./menu.js";
+import { isComposing, isTouch } from "./typing.js";
 import { isWriting } from "./view.js";
 
 const MAC = /Mac|iPhone|iPad/.test(navigator.platform);
@@ -15,8 +16,8 @@ const bare = key => ({ shown: [key], fits: e => e.key === key && !e.ctrlKey && !
 
 // what it is called, how it is pressed, what it does (nothing: it is shown here, and done elsewhere)
 const TABLE = [
-  ["keys.send", { shown: ["Enter"] }],
-  ["keys.line", { shown: ["⇧", "Enter"] }],
+  ["keys.send", { shown: isTouch() ? [MAC ? "⌘" : "Ctrl", "Enter"] : ["Enter"] }],
+  ["keys.line", { shown: isTouch() ? ["Enter"] : ["⇧", "Enter"] }],
   ["keys.record", alt("KeyR", "R"), () => told(composer.toggleRecording)],
   ["keys.play", alt("KeyP", "P"), () => toggle()],
   ["keys.stop", { shown: ["Esc"], fits: e => e.key === "Escape" && isWriting() && !e.target.closest?.("dialog, .find") }, () => told(composer.stop)],
@@ -42,7 +43,7 @@ export function help() {
 
 export function start() {
   addEventListener("keydown", event => {
-    if (event.isComposing || menuIsOpen() || $$("dialog").some(one => one.open)) return;
+    if (isComposing(event) || menuIsOpen() || $$("dialog").some(one => one.open)) return;
     const row = TABLE.find(([, { fits }, does]) => does && fits(event));
     if (!row) return;
     event.preventDefault();

@@ -26,6 +26,7 @@ import * as shelf from "./shelf.js";
 import * as spectrum from "./spectrum.js";
 import * as tasks from "./tasks.js";
 import * as turns from "./turns.js";
+import * as typing from "./typing.js";
 import * as view from "./view.js";
 import * as wave from "./wave.js";
 import * as welcome from "./welcome.js";
@@ -35,6 +36,7 @@ export function start(element, server, look) {
   translate(document);
   connect(server, alive.doubt);
   view.start(look);
+  typing.start();
   composer.start(element);
   host.start();
   tasks.start();

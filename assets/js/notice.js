@@ -12,6 +12,12 @@ export function trouble(sentence) {
   place.hidden = !sentence;
 }
 
+/** One more line; the same is said once. */
+export function addTrouble(sentence) {
+  const lines = $(".composer .trouble span").textContent.split("\n").filter(Boolean);
+  trouble([...new Set([...lines, ...sentence.split("\n")])].join("\n"));
+}
+
 /** Does what the person asked for; what goes wrong is told above the composer. */
 export async function told(work) {
   trouble("");

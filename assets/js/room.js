@@ -4,7 +4,7 @@ import { $, made, settled } from "./dom.js";
 import { draft, onChanged } from "./composer.js";
 import { language, t, translate } from "./i18n.js";
 import { call } from "./server.js";
-import { current, onShown } from "./view.js";
+import { onShown } from "./view.js";
 
 const QUIET = 600; // ms after the last change
 const FULL = 0.9; // from here on it is no longer quiet
@@ -14,7 +14,7 @@ let button, sheet, asked = 0, latest = "";
 const number = value => value.toLocaleString(language);
 
 async function look() {
-  const mine = ++asked, about = { conversation: current(), ...draft() };
+  const mine = ++asked, about = draft();
   const same = JSON.stringify([about, $("#newest article")?.dataset]);
   if (same === latest) return;
   const room = await call("room", about).catch(() => null); // what is wrong is said when it is sent

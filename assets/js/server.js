@@ -11,14 +11,17 @@ export function connect(server, lost) {
   told = lost;
 }
 
-function checked(done) {
-  if (done?.sentence) throw new Error(done.sentence);
+function checked(done, isPassing = false) {
+  if (done?.sentence) throw Object.assign(new Error(done.sentence), { isPassing });
   return done;
 }
 
+/** What went wrong has nothing to do with what was asked: it may go well the next time. */
+const passing = sentence => Object.assign(new Error(sentence), { isPassing: true });
+
 const silence = () => {
   told();
-  return Object.assign(new Error(t("trouble.silent")), { isSilence: true });
+  return passing(t("trouble.silent"));
 };
 
 /** One of the page's commands (app/events.py), with one value. */
@@ -29,19 +32,22 @@ export async function call(name, value = null) {
 }
 
 /** A body to one of our addresses (app/web.py); the answer as an object. `sent(share)` is told how much
- * of it has gone out, 1 at the end. */
-export async function post(address, body, sent = () => {}) {
-  const text = await new Promise((done, failed) => {
+ * of it has gone out, 1 at the end; `signal` (an AbortSignal) breaks it off. */
+export async function post(address, body, sent = () => {}, signal = null) {
+  const { status, responseText } = await new Promise((done, failed) => {
     const request = new XMLHttpRequest(); // fetch cannot tell how far it is
     request.open("POST", address);
     request.setRequestHeader("x-earshot", "page");
     request.upload.onprogress = ({ loaded, total }) => loaded < total && sent(loaded / total);
     request.upload.onload = () => sent(1);
-    request.onload = () => done(request.responseText);
-    request.onerror = request.onabort = () => failed(silence());
-    request.send(body);
+    request.onload = () => done(request);
+    request.onerror = () => failed(silence());
+    request.onabort = () => failed(passing(t("trouble.silent")));
+    signal?.addEventListener("abort", () => request.abort());
+    if (signal?.aborted) request.onabort();
+    else request.send(body);
   });
-  return checked(parsed(text));
+  return checked(parsed(responseText), status >= 500);
 }
 
 /** A file from one of our addresses, as { blob, name }. */
@@ -58,6 +64,6 @@ function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error(t("trouble.server"));
+    throw passing(t("trouble.server"));
   }
 }

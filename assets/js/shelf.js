@@ -8,6 +8,7 @@ import { isOpen as menuIsOpen, popup } from "./menu.js";
 import { toast, told, tried, trouble } from "./notice.js";
 import { call, post } from "./server.js";
 import { share } from "./share.js";
+import { isKey } from "./typing.js";
 import { current, onShown, open, refresh as look } from "./view.js";
 
 const TYPING = 90; // ms of quiet before a search
@@ -147,8 +148,8 @@ function rename(item) {
   };
   input.onblur = () => over(true);
   input.onkeydown = event => {
-    if (event.key === "Enter" && !event.isComposing) over(true);
-    else if (event.key === "Escape") over(false);
+    if (isKey(event, "Enter")) over(true);
+    else if (isKey(event, "Escape")) over(false);
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -233,8 +234,8 @@ export function start() {
   const search = settled(TYPING, () => told(refresh));
   field.oninput = search;
   field.onkeydown = event => {
-    if (event.key === "Enter") $(".item a", list)?.click();
-    if (event.key !== "Escape" || !field.value) return;
+    if (isKey(event, "Enter")) $(".item a", list)?.click();
+    if (!isKey(event, "Escape") || !field.value) return;
     event.stopPropagation();
     field.value = "";
     told(refresh);
