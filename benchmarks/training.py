@@ -17,6 +17,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from model import weights
+from model.placement import pick_device, pick_dtype
 from model.spec import SAMPLE_RATE
 from model.training import data, ends, stages, toy, train
 from model.training.plan import Plan, settled
@@ -48,7 +49,7 @@ def peak(device: torch.device, runs: int = 7) -> float:
 
 def measure(base: Path, seconds: float, steps: int, scratch: Path) -> dict:
     """Steps of stage 1 from a checkpoint, with `seconds` of sound each."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = pick_device()
     if device.type == "cpu":
         torch.set_num_threads(1)
     manifest = toy.write_clips(scratch, lengths=LENGTHS, said=SAID)
@@ -85,7 +86,8 @@ def measure(base: Path, seconds: float, steps: int, scratch: Path) -> dict:
 
 
 def _step(learner, made: dict, optimiser) -> None:
-    with torch.autocast(made["mels"].device.type, torch.bfloat16):
+    device = made["mels"].device
+    with torch.autocast(device.type, pick_dtype(device, small=False)):
         loss = learner(**made)["loss"]
     loss.backward()
     optimiser.step()

@@ -89,7 +89,7 @@ def packed_linear(layer: nn.Linear, weight: torch.Tensor) -> nn.Linear:
     """A 4-bit layer that computes as `layer` would with this weight (out, in), each number rounded
     to the nearest."""
     new = _without_weight(layer)
-    new.weight = compress(new, weight.to(torch.bfloat16), torch.device("cpu"))
+    new.weight = compress(new, weight.to(torch.bfloat16), weight.device)
     return new
 
 
@@ -100,9 +100,9 @@ def _without_weight(layer: nn.Linear) -> nn.Linear:
     return new
 
 
-def levels() -> torch.Tensor:
+def levels(device: torch.device) -> torch.Tensor:
     """The 16 values of NF4, from -1 to 1."""
-    return library().functional.get_4bit_type("nf4", device="cpu")
+    return library().functional.get_4bit_type("nf4", device=device)
 
 
 def stored_scales(scales: torch.Tensor, width: int) -> tuple[torch.Tensor, object]:
@@ -114,7 +114,7 @@ def stored_scales(scales: torch.Tensor, width: int) -> tuple[torch.Tensor, objec
     state = functional.QuantState(
         absmax=codes,
         shape=torch.Size((len(scales), width)),
-        code=levels(),
+        code=levels(scales.device),
         blocksize=width // scales.shape[1],
         quant_type="nf4",
         dtype=torch.bfloat16,
@@ -125,12 +125,12 @@ def stored_scales(scales: torch.Tensor, width: int) -> tuple[torch.Tensor, objec
 
 
 def pack(layer: nn.Linear, codes: torch.Tensor, state) -> nn.Linear:
-    """A 4-bit layer in the place of `layer`, with the weight levels()[codes] * scales. Codes (out,
+    """A 4-bit layer in the place of `layer`, with the weight levels[codes] * scales. Codes (out,
     in) count the levels; `state` is what `stored_scales` gave."""
     pairs = codes.to(torch.uint8).view(-1, 2)
     new = _without_weight(layer)
     bits = (pairs[:, :1] << 4) | pairs[:, 1:]
-    new.weight = adopt(new, bits, state.as_dict(packed=True), torch.device("cpu"))
+    new.weight = adopt(new, bits, state.as_dict(packed=True), codes.device)
     return new
 
 

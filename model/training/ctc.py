@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn.functional import ctc_loss, linear, normalize
 
+from model.placement import pick_dtype
 from model.tokenizer import Tokenizer
 
 SAMPLED = 2560  # tokens that stand for the rest of the vocabulary in the normaliser
@@ -108,7 +109,7 @@ class Reader(nn.Module):
         some = some[free[some]][:SAMPLED]
         if not len(some):
             return torch.full(vectors.shape[:2], -math.inf, device=vectors.device)
-        with torch.autocast(vectors.device.type, torch.bfloat16):
+        with torch.autocast(vectors.device.type, pick_dtype(vectors.device, small=False)):
             scores = linear(vectors, self.rows[some.to(vectors.device)])
         return scores.float().logsumexp(-1) + math.log(int(free.sum()) / len(some))
 

@@ -19,7 +19,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from model import checkpoint, tokenizer
 from model.paths import as_path
-from model.placement import Placement
+from model.placement import Placement, pick_dtype
 from model.prompt import Renderer
 from model.qwen_audio import QwenAudio
 from model.spec import TAGS
@@ -32,7 +32,6 @@ from model.training.plan import Plan, in_four_bits
 from model.training.stages import STAGES, Stage
 
 READER = "reader.safetensors"  # beside a checkpoint whose ear reads by itself
-LARGE = 2_000_000_000  # weights of a model that is loaded in 16 bits at once
 HEARD = 6  # batches that tell how to round
 ADAPTED = "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split()
 
@@ -68,15 +67,16 @@ def begin(
     learning = choose(learner, stage, last_layers=plan.layers)
     for name, weight in learner.named_parameters():
         if name not in learning and weight.dtype == torch.float32 and not exact:
-            weight.data = weight.data.to(torch.bfloat16)
+            weight.data = weight.data.to(pick_dtype(device, small=False))
     return learner, Renderer(tokens, model.audio.n_slots_of), learning
 
 
 def _place(plan: Plan, device: torch.device) -> Placement:
+    dtype = pick_dtype(device, small=False)
     if plan.bits == 4:
-        return Placement(device, torch.bfloat16, 4)
+        return Placement(device, dtype, 4)
     n = checkpoint.count_weights(checkpoint.read_config(plan.base)).all
-    return Placement(device, torch.float32 if n < LARGE else torch.bfloat16, 32)
+    return Placement(device, torch.float32 if n < ship.LARGE else dtype, 32)
 
 
 def choose(learner: Learner, stage: Stage, *, last_layers: int | None = None) -> list[str]:

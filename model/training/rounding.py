@@ -40,7 +40,9 @@ class Rounded:
     def weight(self) -> torch.Tensor:
         """(out, in) float32."""
         block = self.codes.shape[1] // self.scales.shape[1]
-        return quantize.levels()[self.codes] * self.scales.repeat_interleave(block, 1)
+        return quantize.levels(self.codes.device)[self.codes] * self.scales.repeat_interleave(
+            block, 1
+        )
 
 
 def fit(weight: torch.Tensor, moments: torch.Tensor) -> Rounded:
@@ -59,11 +61,11 @@ def fit(weight: torch.Tensor, moments: torch.Tensor) -> Rounded:
 
 def _damped(moments: torch.Tensor) -> torch.Tensor:
     more = DAMPING * moments.diagonal().mean() + _TINY
-    return moments + more * torch.eye(len(moments))
+    return moments + more * torch.eye(len(moments), device=moments.device)
 
 
 def _nearest(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    levels = quantize.levels()
+    levels = quantize.levels(weight.device)
     ratio = torch.where(scale > _TINY, weight / scale, 0.0)
     return torch.bucketize(ratio, (levels[1:] + levels[:-1]) / 2)
 
@@ -72,7 +74,7 @@ def _narrowed(weight: torch.Tensor, importance: torch.Tensor) -> torch.Tensor:
     """The scale of each block (out, blocks) with the least error when rounded to the nearest,
     weighed by how large is what comes in (in,)."""
     blocks, importance = weight.unflatten(1, (-1, BLOCK)), importance.view(-1, BLOCK)
-    largest, levels = blocks.abs().amax(2), quantize.levels()
+    largest, levels = blocks.abs().amax(2), quantize.levels(weight.device)
     best, least = largest, torch.full_like(largest, torch.inf)
     for share in NARROWER:
         scale = (largest * share)[..., None]
@@ -88,7 +90,7 @@ def _compensated(weight, moments, scales) -> torch.Tensor:
     left, columns = weight[:, order], scales.repeat_interleave(BLOCK, 1)[:, order]
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(moments[order][:, order]))
     passed_on = torch.linalg.cholesky(inverse, upper=True)
-    levels, codes = quantize.levels(), torch.empty(weight.shape, dtype=torch.long)
+    levels, codes = quantize.levels(weight.device), torch.empty_like(weight, dtype=torch.long)
     for start in range(0, len(order), _COLUMNS):
         part = slice(start, start + _COLUMNS)
         here, share = left[:, part].clone(), passed_on[part, part]
@@ -98,14 +100,14 @@ def _compensated(weight, moments, scales) -> torch.Tensor:
             code = _nearest(here[:, i], scale)
             errors[:, i] = (here[:, i] - levels[code] * scale) / share[i, i]
             here[:, i:] -= errors[:, i, None] * share[i, i:]
-            codes[:, order[start + i]] = code
+            codes[:, start + i] = code
         left[:, part.stop :] -= errors @ passed_on[part, part.stop :]
-    return codes
+    return codes[:, order.argsort()]
 
 
 def _choose_anew(weight, moments, codes, scales) -> None:
     """Each weight in turn takes the level that is best while all others stand; changes `codes`."""
-    levels, columns = quantize.levels(), scales.repeat_interleave(BLOCK, 1)
+    levels, columns = quantize.levels(weight.device), scales.repeat_interleave(BLOCK, 1)
     chosen = levels[codes] * columns
     pull = (weight - chosen) @ moments  # (out, in): half the slope of the error
     for start in range(0, weight.shape[1], _COLUMNS):
@@ -123,7 +125,7 @@ def _choose_anew(weight, moments, codes, scales) -> None:
 
 def _fitted(weight, moments, codes, scales) -> torch.Tensor:
     """The scales of least error for these codes, block after block."""
-    shape, scales = quantize.levels()[codes], scales.clone()
+    shape, scales = quantize.levels(weight.device)[codes], scales.clone()
     pull = (weight - shape * scales.repeat_interleave(BLOCK, 1)) @ moments
     for i in range(scales.shape[1]):
         part = slice(i * BLOCK, (i + 1) * BLOCK)
@@ -140,6 +142,7 @@ def round_layers(
     model: QwenAudio,
     prompts: Sequence[torch.Tensor],
     *,
+    device: torch.device | None = None,
     ready: Callable[[nn.Module], None] = lambda layer: None,
     tell: Callable[[int], None] = lambda n_done: None,
 ) -> None:
@@ -148,16 +151,17 @@ def round_layers(
 
     `ready` is called with each decoder layer before anything is done to it; `tell` with the number
     of those that are done. One decoder layer at a time is held in float32, together with what the
-    prompts make of it.
+    prompts make of it, on `device` (default: the model's own).
     """
     config = model.config
     width, base = config.text_config.head_dim, config.text_config.rope_parameters["rope_theta"]
-    states = [prompt[: config.trained_length].float() for prompt in prompts]
-    longest = torch.arange(max(map(len, states)))[None]
+    device = device or model.head.weight.device
+    states = [prompt[: config.trained_length].to(device, torch.float32) for prompt in prompts]
+    longest = torch.arange(max(map(len, states)), device=device)[None]
     turn = rotary(longest, width, base, 1.0, torch.float32)
     for n, layer in enumerate(model.llm.layers, 1):
         ready(layer)
-        _round_layer(layer.float(), states, turn)
+        _round_layer(layer.to(device, torch.float32), states, turn)
         tell(n)
 
 
@@ -213,7 +217,7 @@ def _attended(attention: nn.Module, x: torch.Tensor, turn: tuple) -> torch.Tenso
     caught = []
     hook = attention.o_proj.register_forward_pre_hook(lambda _, args: caught.append(args[0][0]))
     n = len(x)
-    hidden_from = torch.full((n, n), torch.finfo(x.dtype).min).triu(1)  # for any way of attending
+    hidden_from = x.new_full((n, n), torch.finfo(x.dtype).min).triu(1)  # for any way of attending
     attention(x[None], tuple(part[:, :n] for part in turn), hidden_from[None, None])
     hook.remove()
     return caught[0]

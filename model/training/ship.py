@@ -20,7 +20,7 @@ from torch import nn
 
 from model import checkpoint, quantize, tokenizer
 from model.paths import as_path
-from model.placement import Placement
+from model.placement import Placement, pick_device
 from model.prompt import Renderer
 from model.qwen_audio import QwenAudio
 from model.training import data, mixture, rounding
@@ -29,6 +29,7 @@ from model.training.learner import Learner
 
 # always the likeliest word: a transcriber should not be inventive
 _SPEAKING = {"do_sample": False, "max_new_tokens": 256, "repetition_penalty": 1.0}
+LARGE = 2_000_000_000  # weights of a model that is loaded in 16 bits at once
 _STORED = torch.bfloat16  # of all that is not quantised
 POSITIONS = 24_000  # of conversations that rounding looks at, where they come from files
 LONGEST = 12.0  # seconds of a clip in them
@@ -42,6 +43,7 @@ def export(
     calibration: Sequence[torch.Tensor] | None = None,
     bits: int = 4,
     beside: Path | None = None,
+    device: torch.device | None = None,
     tell: Callable[[int], None] = lambda n_layers: None,
 ) -> QwenAudio:
     """Writes the folder `out`, and gives the model as it was written. `model` is used up: its
@@ -51,13 +53,14 @@ def export(
     not): they are merged. `calibration` is what the language model may be given: embeddings (n,
     width) of prompts; without it, each weight is rounded to the nearest. `bits` is 4, or 16 for no
     rounding. `beside` is the folder whose tokenizer, card and generation_config.json are copied.
-    `tell` hears how many decoder layers are rounded.
+    Layers are rounded on `device` (default: the model's own), where those in 4 bits then stay;
+    `tell` hears how many.
     """
     model = _unwrapped(model)
     if bits != 4:
         _replace(model.llm.layers)
     elif calibration:
-        rounding.round_layers(model, calibration, ready=_replace, tell=tell)
+        rounding.round_layers(model, calibration, device=device, ready=_replace, tell=tell)
     else:
         rounding.round_to_nearest(model, ready=_replace, tell=tell)
     # parameter by parameter: what is packed stays as it is
@@ -77,7 +80,7 @@ def export(
 @torch.no_grad()
 def plain(model: nn.Module) -> QwenAudio:
     """The model without adapters or quantised layers: each linear layer an nn.Linear, those that
-    were quantised or adapted in float32; on the processor."""
+    were quantised or adapted in float32."""
     model = _unwrapped(model)
     _replace(model.llm.layers)
     return model
@@ -85,10 +88,11 @@ def plain(model: nn.Module) -> QwenAudio:
 
 @torch.no_grad()
 def _unwrapped(model: nn.Module) -> QwenAudio:
-    """The model on the processor, nothing of it adapted or quantised but its decoder layers."""
+    """The model where it is (bitsandbytes' layers lose their scales on the way to another device),
+    nothing of it adapted or quantised but its decoder layers."""
     if hasattr(model, "get_base_model"):
         model = model.get_base_model()
-    model = model.cpu().requires_grad_(False).eval()
+    model = model.requires_grad_(False).eval()
     _replace(model, but=model.llm.layers)
     if model.config.tie_word_embeddings:
         model.head.weight = model.llm.embed_tokens.weight
@@ -160,8 +164,13 @@ def main(argv: list[str] | None = None) -> None:
     cli.add_argument("out", type=as_path, help="the folder to write")
     cli.add_argument("--calibration", type=as_path, metavar="MANIFEST", help="clips it may hear")
     cli.add_argument("--text", type=as_path, metavar="FILE", help="conversations without sound")
+    cli.add_argument("--device", default="auto", help="where to round: auto, cuda, cuda:1 or cpu")
     args = cli.parse_args(argv)
-    model = checkpoint.load(args.folder, Placement(torch.device("cpu"), torch.float32, 32))
+    device = pick_device(args.device)
+    device = device if device.type == "cuda" else torch.device("cpu")
+    n = checkpoint.count_weights(checkpoint.read_config(args.folder)).all
+    dtype = torch.float32 if n < LARGE else torch.bfloat16
+    model = checkpoint.load(args.folder, Placement(torch.device("cpu"), dtype, 32))
     renderer = Renderer(tokenizer.load(args.folder), model.audio.n_slots_of)
     heard = conversations(model, renderer, manifest=args.calibration, talks=args.text)
     if heard:
@@ -171,7 +180,7 @@ def main(argv: list[str] | None = None) -> None:
     def tell(done: int) -> None:
         print(f"{done} of {n_layers} layers", flush=True)
 
-    export(model, args.out, calibration=heard, beside=args.folder, tell=tell)
+    export(model, args.out, calibration=heard, beside=args.folder, device=device, tell=tell)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, kl_div
 
 from model import checkpoint
 from model.errors import EarshotError
-from model.placement import Placement
+from model.placement import Placement, pick_dtype
 from model.qwen_audio import QwenAudio
 
 SHARE = 0.6  # of the loss of a transcript's words
@@ -29,7 +29,9 @@ def opened(folder: Path, learning: QwenAudio, device: torch.device) -> QwenAudio
         raise UnlikeTeacher(
             f"{folder} cannot teach this model: its tokens, or its slots of sound, are others."
         )
-    model = checkpoint.load(folder, Placement(device, torch.bfloat16, 16)).requires_grad_(False)
+    model = checkpoint.load(
+        folder, Placement(device, pick_dtype(device, small=False), 16)
+    ).requires_grad_(False)
     model.llm.config._attn_implementation = learning.llm.config._attn_implementation
     model.audio.config._attn_implementation = learning.audio.config._attn_implementation
     return model

@@ -45,7 +45,9 @@ def test_weights_that_are_levels_already_stay():
     torch.manual_seed(0)
     codes = torch.randint(16, (64, 128))
     codes[:, :: rounding.BLOCK] = 15
-    weight = quantize.levels()[codes] * 0.5  # one scale for all: double quantisation is exact
+    weight = (
+        quantize.levels(codes.device)[codes] * 0.5
+    )  # one scale for all: double quantisation is exact
     x = correlated(500, 128)
     rounded = rounding.fit(weight, x.T @ x)
     assert torch.equal(rounded.codes, codes)
@@ -58,6 +60,14 @@ def test_blocks_of_nothing_and_inputs_that_never_come_do_no_harm(weight):
     x[:, 3:9] = 0
     rounded = rounding.fit(weight, x.T @ x).weight()
     assert rounded.isfinite().all() and error(weight + 1e-9, rounded + 1e-9, x) < 0.02
+
+
+def test_all_of_it_happens_where_the_weight_is():
+    """On a device without content, where anything made on the processor is an error."""
+    weight, moments = torch.empty(96, 256, device="meta"), torch.empty(256, 256, device="meta")
+    rounded = rounding.fit(weight, moments)
+    made = (rounded.codes, rounded.scales, rounded.weight(), rounded.state.absmax)
+    assert {tensor.device.type for tensor in made} == {"meta"}
 
 
 def test_what_is_packed_unpacks_as_it_was_chosen():

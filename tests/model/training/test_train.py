@@ -69,6 +69,49 @@ def test_only_what_should_learn_changes(world, tmp_path, stage):
     assert rows[-n_new:].all() and not rows[:-n_new].any()
 
 
+def silent_arguments(plan):
+    return train._arguments(plan, course.Course(1, None, warm_up=1), silent)
+
+
+def test_one_process_trains_on_one_gpu(world, tmp_path):
+    args = silent_arguments(plan_of(world, tmp_path))
+    args._n_gpu = 2  # as on a machine with two
+    assert args.n_gpu == args.train_batch_size == 1
+    assert args.parallel_mode.value == "not_parallel"
+
+
+@pytest.mark.parametrize("capability, mixed", [((8, 0), "bf16"), ((7, 5), "fp16")])
+def test_a_gpu_trains_in_its_own_format(world, tmp_path, monkeypatch, capability, mixed):
+    made = {}
+    monkeypatch.setattr(train, "OneDevice", lambda **given: made.update(given))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(train.cuda, "trouble", lambda device: "")
+    silent_arguments(plan_of(world, tmp_path))
+    assert (made["bf16"], made["fp16"]) == (mixed == "bf16", mixed == "fp16")
+    assert not made["use_cpu"] and made["dataloader_pin_memory"]
+
+
+def test_a_gpu_that_cannot_compute_leaves_training_to_the_processor(world, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(train.cuda, "trouble", lambda device: "it has no kernels")
+    monkeypatch.setattr(train.cuda, "name", lambda device: "GPU X")
+    args = train._arguments(
+        plan_of(world, tmp_path), course.Course(1, None, warm_up=1), told.append
+    )
+    assert args.use_cpu and args.bf16 and not args.dataloader_pin_memory
+    assert told == ["GPU X cannot be used: it has no kernels. The processor learns instead."]
+
+
+def test_a_resumed_run_is_the_same_or_on_a_gpu_nearly(monkeypatch):
+    losses, near = [2.0, 1.5, 1.2], [2.0, 1.5, 1.21]
+    assert train._alike(losses, losses) and not train._alike(near, losses)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    assert train._alike(near, losses)
+    assert not train._alike([2.0, 1.5, 1.4], losses) and not train._alike(near[:2], losses)
+
+
 def test_a_signal_saves_a_checkpoint_and_ends_politely(world, tmp_path):
     plan = plan_of(world, tmp_path, steps=50)
     told = []
