@@ -4,12 +4,14 @@ import json
 from base64 import b64encode
 from itertools import islice, product
 from pathlib import Path
+from zlib import crc32
 
 import torch
 from safetensors.torch import save_file
 
 from model.spec import N_RANKS
 
+_GRAIN = 4_194_301  # a prime: no two rows of a matrix are alike, and no two logits tie for it
 FULL = {  # the published sizes of Qwen-Audio(-Chat)
     "hidden_size": 4096,
     "intermediate_size": 22016,
@@ -114,7 +116,7 @@ def write(folder: Path, sizes: dict, *, shard_bytes: int = 2 << 30) -> int:
     write_vocabulary(folder)
     (folder / "config.json").write_text(json.dumps(official_config(sizes)))
     torch.manual_seed(0)
-    grain = (torch.randn(1 << 22) * 0.02).bfloat16()  # drawn once: billions of draws take minutes
+    grain = (torch.randn(_GRAIN) * 0.02).bfloat16()  # drawn once: billions of draws take minutes
     pending: list[dict[str, tuple[int, ...]]] = [{}]
     room = shard_bytes
     for name, shape in official_shapes(sizes).items():
@@ -147,7 +149,8 @@ def write_vocabulary(folder: Path) -> None:
 
 
 def _filled(grain: torch.Tensor, shape: tuple[int, ...], name: str) -> torch.Tensor:
+    """Each tensor from another place of the grain on."""
     if "ln_" in name or "_ln" in name:
         return torch.full(shape, float(name.endswith("weight")), dtype=torch.bfloat16)
-    n = torch.Size(shape).numel()
-    return grain.repeat(-(-n // len(grain)))[:n].reshape(shape)
+    n, start = torch.Size(shape).numel(), crc32(name.encode()) % len(grain)
+    return grain.repeat(-(-(start + n) // len(grain)))[start : start + n].reshape(shape)

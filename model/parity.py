@@ -1,7 +1,8 @@
 """`python -m model.parity DIR`: our numbers beside the original's, on a folder of fixtures.
 
 DIR holds `checkpoint/` (official format), `cases.json`, and for each case an npz of what the
-original computed in float32 on a CPU. Prints one JSON line; exit status 1 on any miss.
+original computed in float32 on a CPU. `--device cuda` computes ours on a GPU, in float32 as well,
+by captured steps. Prints one JSON line; exit status 1 on any miss.
 """
 
 import argparse
@@ -17,11 +18,13 @@ import torch
 
 from model import checkpoint, tokenizer
 from model.cache import KeyValues
+from model.cuda import exact_float32
+from model.errors import EarshotError
 from model.generate import Sampler, decode, embed_rest, read_chunk
 from model.mel import log_mel, n_frames
 from model.messages import Clip, Sampling
 from model.paths import as_path
-from model.placement import Placement
+from model.placement import Placement, pick_device
 from model.prompt import Prompt, Renderer
 from model.qwen_audio import QwenAudio
 from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, SYSTEM_PROMPT, TAGS, WINDOW
@@ -74,6 +77,7 @@ def spans(model: QwenAudio, windows: list[Window], *, together: bool) -> list[to
     if not windows:
         return []
     mels = torch.stack([log_mel(w.samples, model.audio.config.num_mel_bins) for w in windows])
+    mels = mels.to(model.head.weight.device)
     frames = [n_frames(len(w.samples)) for w in windows]
     if together:
         return model.audio(mels, frames)
@@ -105,7 +109,7 @@ def check(case: dict, folder: Path, model: QwenAudio, renderer: Renderer) -> dic
         _worst(logits[:, ::4999], wanted["logits_cols"]),
         _worst(logits.logsumexp(-1), wanted["logits_lse"]),
     )
-    theirs = torch.from_numpy(wanted["logits_argmax"]).long()
+    theirs = torch.from_numpy(wanted["logits_argmax"]).long().to(logits.device)
     behind = logits.max(-1).values - logits.gather(-1, theirs[:, None])[:, 0]
     row["id_mismatches"] += int((behind > 2 * TOLERANCE).any())  # nearer is a tie
     stop = {renderer.tokenizer.control[name] for name in (END_OF_TEXT, IM_START, IM_END)}
@@ -116,7 +120,7 @@ def check(case: dict, folder: Path, model: QwenAudio, renderer: Renderer) -> dic
         row["logit_diff"] = max(row["logit_diff"], _worst(tops, wanted["step_top"][: len(tokens)]))
     alone = spans(model, prompt.windows, together=False)
     row["alone_feature_diff"] = max(
-        (_worst(a, b.numpy()) for a, b in zip(alone, together, strict=True)), default=0.0
+        (_worst(a, b.cpu().numpy()) for a, b in zip(alone, together, strict=True)), default=0.0
     )
     row["alone_greedy_mismatches"] = int(
         _greedy(model, prompt, alone, case["new_tokens"], stop)[0] != generated
@@ -130,7 +134,7 @@ def _greedy(
     """Greedy tokens by the engine's own path, with the four highest logits at each."""
     alpha = model.config.alpha(len(prompt))
     past = KeyValues(model.config.text_config.num_hidden_layers)
-    sampler = _Watching(Sampling(max_tokens=limit, temperature=0), torch.device("cpu"))
+    sampler = _Watching(Sampling(max_tokens=limit, temperature=0), model.head.weight.device)
     logits = read_chunk(model, _embeds(model, prompt, spans), past, alpha)
     tokens = list(decode(model, logits, past, alpha, sampler, stop, limit))
     return tokens, torch.stack(sampler.tops)[: len(tokens)]
@@ -154,17 +158,18 @@ class _Watching(Sampler):
 def _worst(ours: torch.Tensor, theirs: np.ndarray) -> float:
     if tuple(ours.shape) != theirs.shape:
         return float("inf")
-    difference = (ours.double() - torch.from_numpy(np.asarray(theirs)).double()).abs()
+    difference = (ours.cpu().double() - torch.from_numpy(np.asarray(theirs)).double()).abs()
     return float(difference.max()) if difference.numel() else 0.0
 
 
-def run(folder: Path) -> tuple[dict, list[dict]]:
+def run(folder: Path, device: str = "cpu") -> tuple[dict, list[dict]]:
     """Every case of the folder -> (summary, rows)."""
-    where = Placement(torch.device("cpu"), torch.float32, 32)
+    where = Placement(pick_device(device), torch.float32, 32)
     model = checkpoint.load(folder / "checkpoint", where)
     renderer = Renderer(tokenizer.load(folder / "checkpoint"), model.audio.n_slots_of)
     cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
-    rows = [check(case, folder, model, renderer) for case in cases]
+    with exact_float32():
+        rows = [check(case, folder, model, renderer) for case in cases]
     summary = {
         "worst_logit_diff": max((row["logit_diff"] for row in rows), default=0.0),
         "worst_feature_diff": max((row["feature_diff"] for row in rows), default=0.0),
@@ -192,8 +197,12 @@ def passed(summary: dict) -> bool:
 def main(argv: list[str] | None = None) -> int:
     cli = argparse.ArgumentParser(prog="python -m model.parity", description=__doc__)
     cli.add_argument("folder", type=as_path, metavar="DIR")
+    cli.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1; default: %(default)s")
     args = cli.parse_args(argv)
-    summary, rows = run(args.folder)
+    try:
+        summary, rows = run(args.folder, args.device)
+    except EarshotError as error:
+        cli.error(str(error))
     for row in rows:
         print(json.dumps(row), file=sys.stderr)
     print(json.dumps(summary))

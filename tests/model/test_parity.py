@@ -20,6 +20,25 @@ def test_every_case_agrees_with_the_original(capsys):
     assert status == 0, capsys.readouterr()
 
 
+@pytest.mark.parametrize("device", ["cuda:99", "gpu"])
+def test_a_device_that_is_not_here_is_refused(capsys, tmp_path, device):
+    with pytest.raises(SystemExit):
+        parity.main([str(tmp_path), "--device", device])
+    assert "There is no" in capsys.readouterr().err
+
+
+@pytest.mark.parity
+@pytest.mark.skipif(not FIXTURES.exists(), reason="no parity fixtures beside the checkout")
+def test_products_are_exact_while_it_is_measured(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        parity, "check", lambda *_: seen.append(torch.backends.cudnn.allow_tf32) or {}
+    )
+    with pytest.raises(KeyError):  # the summary has nothing to count
+        parity.run(FIXTURES)
+    assert seen and not any(seen) and torch.backends.cudnn.allow_tf32
+
+
 @pytest.mark.parametrize(
     "samples, slots", [(160, 0), (800, 1), (16_000, 25), (480_000, 750), (10**6, 750)]
 )
