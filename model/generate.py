@@ -148,15 +148,15 @@ def _step(model: QwenAudio, past: KeyValues, alpha: float, max_tokens: int):
 
 @torch.inference_mode()
 def fixed_step(
-    model: QwenAudio, past: KeyValues, token: torch.Tensor, alpha: float
+    model: QwenAudio, past: KeyValues, embeds: torch.Tensor, alpha: float
 ) -> torch.Tensor:
-    """One decoding step with no shape or address that changes from step to step: token (1, 1) at
-    position `past.at` (1,) -> logits (1, vocabulary). Attention runs over the whole buffers, with
-    what is not written yet masked out."""
+    """One decoding step with no shape or address that changes from step to step: the embedding of
+    a token (1, 1, width) at position `past.at` (1,) -> logits (1, vocabulary). Attention runs over
+    the whole buffers, with what is not written yet masked out."""
     capacity = past.keys[0].shape[2]
-    mask = (torch.arange(capacity, device=token.device) <= past.at)[None, None, None]
+    mask = (torch.arange(capacity, device=embeds.device) <= past.at)[None, None, None]
     hidden = model.llm(
-        model.llm.embed_tokens(token),
+        embeds,
         past.at[None],
         alpha=alpha,
         logn_from=model.logn_from,
@@ -168,29 +168,32 @@ def fixed_step(
 
 class CapturedStep:
     """`fixed_step` as a CUDA graph: one launch for the whole pass. At batch 1 a 4-bit model is
-    bound by launching its thousand small kernels, not by their work."""
+    bound by launching its thousand small kernels, not by their work. The token's embedding is
+    copied into the graph's input before: it may lie in the processor's memory."""
 
     def __init__(self, model: QwenAudio, past: KeyValues, alpha: float, max_tokens: int):
-        self.past = past
+        self.past, self.embedding = past, model.llm.embed_tokens.weight
         device = model.head.weight.device
         past.reserve(len(past) + max_tokens)
         past.at = torch.tensor([len(past)], device=device)
-        self.token = torch.zeros(1, 1, dtype=torch.long, device=device)
+        self.embeds = torch.zeros(
+            1, 1, self.embedding.shape[1], dtype=self.embedding.dtype, device=device
+        )
         try:
             side = torch.cuda.Stream(device)  # warm-up and capture must be off the default stream
             side.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(side):
-                fixed_step(model, past, self.token, alpha)
+                fixed_step(model, past, self.embeds, alpha)
             torch.cuda.current_stream(device).wait_stream(side)
             self.graph = torch.cuda.CUDAGraph()
             # other threads may go on allocating while this one captures
             with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-                self.logits = fixed_step(model, past, self.token, alpha)
+                self.logits = fixed_step(model, past, self.embeds, alpha)
         finally:
             self.at, past.at = past.at, None
 
     def __call__(self, token: int) -> torch.Tensor:
-        self.token.fill_(token)
+        self.embeds[0, 0].copy_(self.embedding.detach()[token])
         self.at.fill_(len(self.past))
         self.graph.replay()
         self.past.advance(1)

@@ -166,7 +166,8 @@ def test_the_fixed_step_of_the_gpu_equals_the_growing_one(kwargs):
     for _ in range(8):
         tokens.append(token)
         fixed.at = torch.tensor([len(fixed)])
-        token = int(fixed_step(engine.model, fixed, torch.tensor([[token]]), 1.0).argmax())
+        embeds = engine.model.llm.embed_tokens.weight[token][None, None]
+        token = int(fixed_step(engine.model, fixed, embeds, 1.0).argmax())
         fixed.advance(1)
     assert tokens == grown
 
