@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from app.microphone import FIND_MICROPHONE, INSTALL_PORTAUDIO
+from app.versions import packages
 from model import machine
 from model.audio import decode, export
 from model.errors import EarshotError
@@ -28,6 +29,7 @@ IN_THE_BROWSER = "Recording in the browser and uploading work without it."
 def report(data_folder: Path, weights_folder: Path) -> list[Finding]:
     """All findings; downloaded checkpoints are looked for in `weights_folder`."""
     return [
+        packages(),
         *machine.findings(weights_folder),
         sound_files(),
         microphone(),
