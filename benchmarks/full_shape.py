@@ -30,7 +30,7 @@ def load(folder: Path, save_to: Path | None, decode: int) -> dict:
     device = pick_device()
     where = checkpoint.Placement(device, pick_dtype(device, small=False), 4)
     began = time.perf_counter()
-    model = checkpoint.load(folder, where, progress=_Progress())
+    model = checkpoint.load(folder, where, fused=True, progress=_Progress())
     seconds = time.perf_counter() - began
     row = {
         "load_s": round(seconds, 1),

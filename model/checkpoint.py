@@ -23,6 +23,7 @@ from torch import nn
 from model import cuda, quantize
 from model.embedding import CpuEmbedding
 from model.errors import NoWeights
+from model.fused import joined, part_names, take_apart, whole_name
 from model.messages import Sampling
 from model.placement import Counts, Placement
 from model.qwen_audio import QwenAudio, QwenAudioConfig
@@ -209,13 +210,20 @@ def shards(folder: Path) -> dict[Path, list[str]]:
 
 def _tensors(files: dict[Path, list[str]]) -> Iterator[tuple[str, torch.Tensor]]:
     """Our names and tensors, one at a time, the largest first: a tensor and its copy stand in
-    memory together, best while little else does. A file is mapped anew for each tensor, since
-    mapped pages count as resident and would add up to the whole checkpoint."""
-    sized = []
+    memory together, best while little else does. What becomes one weight comes together. A file is
+    mapped anew for each tensor, since mapped pages count as resident and would add up to the whole
+    checkpoint."""
+    sized, largest = [], Counter()
     for file, names in files.items():
         with safe_open(file, framework="pt") as opened:
-            sized += [(prod(opened.get_slice(name).get_shape()), name, file) for name in names]
-    for _, name, file in sorted(sized, reverse=True):
+            for name in names:
+                size = prod(opened.get_slice(name).get_shape())
+                ours = _whole(name)[0]
+                together = whole_name(ours) or ours
+                largest[together] = max(largest[together], size)
+                sized.append((together, size, name, file))
+    sized.sort(key=lambda row: (largest[row[0]], *row), reverse=True)
+    for *_, name, file in sized:
         with safe_open(file, framework="pt") as opened:
             tensor = opened.get_tensor(name)
         if not name.startswith(("transformer.", "lm_head.")):
@@ -254,10 +262,10 @@ def count_weights(config: QwenAudioConfig) -> Counts:
     return Counts(text, head, other, embedding)
 
 
-def empty(config: QwenAudioConfig) -> QwenAudio:
+def empty(config: QwenAudioConfig, *, fused: bool = False) -> QwenAudio:
     """The model without its weights: shapes only, no memory."""
     with torch.device("meta"):
-        return QwenAudio(config)
+        return QwenAudio(config, fused=fused)
 
 
 class _Filling:
@@ -267,6 +275,7 @@ class _Filling:
         self.model, self.where = model, where
         self.n_parts = Counter(_whole(name)[0] for name in names)
         self.waiting: dict[str, dict[str, torch.Tensor]] = {}  # parts of a compressed weight
+        self.rows: dict[str, dict[str, torch.Tensor | quantize.Packed]] = {}  # of a fused one
         self.missing = {name for name, _ in model.named_parameters()}
         if model.config.tie_word_embeddings:
             self.missing.discard("head.weight")
@@ -274,7 +283,7 @@ class _Filling:
     def add(self, name: str, tensor: torch.Tensor) -> None:
         whole, part = _whole(name)
         if self.n_parts[whole] <= 1:  # official names count none: theirs are never compressed
-            self._put(whole, tensor)
+            self._arrived(whole, tensor)
             return
         parts = self.waiting.setdefault(whole, {})
         parts[part] = tensor
@@ -282,16 +291,31 @@ class _Filling:
             return
         packed = self.waiting.pop(whole).pop(_PACKED)
         if _SCALE in parts:
-            self._put(whole, quantize.unpack_rows(packed, parts[_SCALE]))
-            return
-        layer, leaf = self._find(whole)
-        if quantize.is_quantised(layer) and self.where.bits == 4:
-            self._set(layer, leaf, quantize.adopt(layer, packed, parts, self.where.device), whole)
+            self._arrived(whole, quantize.unpack_rows(packed, parts[_SCALE]))
         else:
-            self._put(whole, quantize.expand(packed, parts, self.where.device))
+            self._arrived(whole, quantize.Packed(packed, parts))
 
-    def _put(self, name: str, tensor: torch.Tensor) -> None:
+    def _arrived(self, name: str, stored: torch.Tensor | quantize.Packed) -> None:
+        """A weight that is complete. Where it becomes rows of another, that waits for the rest."""
+        whole = whole_name(name)
+        if whole in self.missing:
+            rows = self.rows.setdefault(whole, {})
+            rows[name] = stored
+            names = part_names(whole)
+            if len(rows) == len(names):
+                rows = self.rows.pop(whole)
+                self._put(whole, joined([rows[name] for name in names]))
+        else:
+            self._put(name, stored)
+
+    def _put(self, name: str, tensor: torch.Tensor | quantize.Packed) -> None:
         layer, leaf = self._find(name)
+        if isinstance(tensor, quantize.Packed):
+            if quantize.is_quantised(layer) and self.where.bits == 4:
+                value = quantize.adopt(layer, tensor, self.where.device)
+                self._set(layer, leaf, value, name)
+                return
+            tensor = tensor.expand(self.where.device)
         wanted = getattr(layer, leaf).shape
         if tensor.shape != wanted:
             raise NoWeights(
@@ -321,8 +345,9 @@ class _Filling:
         self.missing.discard(name)
 
     def finish(self) -> QwenAudio:
-        if self.missing or self.waiting:
-            lacking = sorted(self.missing | self.waiting.keys())
+        lacking = {part for whole in self.missing for part in part_names(whole)}
+        lacking -= {part for rows in self.rows.values() for part in rows}
+        if lacking := sorted(lacking | self.waiting.keys()):
             raise NoWeights(
                 f"The checkpoint lacks {len(lacking)} weights ({lacking[0]} …): fetch it again."
             )
@@ -335,14 +360,16 @@ def load(
     folder: Path,
     where: Placement,
     *,
+    fused: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> QwenAudio:
     """The model in `folder`, official or ours, on `where.device` in `where.bits` bits.
 
-    `progress` is told the bytes read so far and in all. Raises NoWeights.
+    `fused` is the form for answers, the other that for training (model/layers.py). `progress` is
+    told the bytes read so far and in all. Raises NoWeights.
     """
     config = read_config(folder)
-    model = empty(config)
+    model = empty(config, fused=fused)
     files = shards(folder)
     if where.device.type == "cuda":
         cuda.prepare()
@@ -381,11 +408,13 @@ def save(
     """Writes weights in our names (4-bit ones as they are), config.json, and the tokenizer and
     card found in `beside`.
 
-    Save a 4-bit model before its first answer: on a CPU that repacks the weights for speed.
+    Save a 4-bit model before its first answer: on a CPU that repacks the weights for speed. Fused
+    layers come apart.
     """
     from huggingface_hub import save_torch_state_dict
 
     folder.mkdir(parents=True, exist_ok=True)
+    take_apart(model)
     weights = model.state_dict()
     if model.config.tie_word_embeddings:
         del weights["head.weight"]

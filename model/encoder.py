@@ -6,10 +6,10 @@ Source: Qwen-Audio, arXiv 2311.07919, section 3.1; Whisper, arXiv 2212.04356.
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from transformers import Qwen2AudioEncoderConfig
-from transformers.modeling_utils import PreTrainedModel
-from transformers.models.qwen2_audio.modeling_qwen2_audio import Qwen2AudioEncoderLayer
 
+from model.layers import EncoderLayer, initialise
 from model.mel import n_frames
 
 
@@ -18,36 +18,26 @@ def n_steps(frames: int) -> int:
     return (frames + 1) // 2
 
 
-class AudioEncoder(PreTrainedModel):
+class AudioEncoder(nn.Module):
     """Qwen-Audio's ear. `pool` is "mean" (Qwen-Audio: 2 steps averaged, 40 ms a slot) or "stack"
     (Earshot-mini: 4 steps side by side, 80 ms a slot); `out_norm` scales the vectors to the
-    size of word embeddings."""
-
-    config_class = Qwen2AudioEncoderConfig
-    main_input_name = "mels"
-    _no_split_modules = ["Qwen2AudioEncoderLayer"]
-    _supports_sdpa = True
+    size of word embeddings. With `recomputes`, gradients take little memory and more time."""
 
     def __init__(self, config: Qwen2AudioEncoderConfig, width_out: int):
-        super().__init__(config)
+        super().__init__()
+        self.config, self.recomputes = config, False
         width = config.d_model
         pooled = width * config.pool_size if config.pool == "stack" else width
         self.conv1 = nn.Conv1d(config.num_mel_bins, width, 3, padding=1)
         self.conv2 = nn.Conv1d(width, width, 3, stride=2, padding=1)
         self.positions = nn.Parameter(torch.empty(config.max_source_positions, width))
-        self.layers = nn.ModuleList(
-            Qwen2AudioEncoderLayer(config) for _ in range(config.encoder_layers)
-        )
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
         self.ln_post = nn.LayerNorm(pooled)
         self.proj = nn.Linear(pooled, width_out)
         self.out_norm = nn.RMSNorm(width_out, eps=1e-6) if config.out_norm else nn.Identity()
         self.boundary = nn.Embedding(2, width_out)  # rows: before a window, after it
-        self.post_init()
-
-    def _init_weights(self, module):
-        super()._init_weights(module)
-        if isinstance(module, AudioEncoder):
-            nn.init.normal_(module.positions, std=0.02)
+        initialise(self, config.initializer_range)
+        nn.init.normal_(self.positions, std=config.initializer_range)
 
     def n_slots(self, frames: int) -> int:
         """Vectors for this many mel frames, the two boundary vectors not counted."""
@@ -73,9 +63,12 @@ class AudioEncoder(PreTrainedModel):
         if (steps != longest).any():
             sounding = torch.arange(longest, device=x.device) < steps[:, None]
             x = x * sounding[..., None]
-            mask = sounding[:, None, None, :].expand(-1, 1, longest, -1)
+            mask = sounding[:, None, None]  # (windows, 1, 1, steps)
         for layer in self.layers:
-            x = layer(x, mask)
+            if self.recomputes and torch.is_grad_enabled():
+                x = checkpoint(layer, x, mask, use_reentrant=False)
+            else:
+                x = layer(x, mask)
         return x
 
     def project(self, steps: torch.Tensor) -> torch.Tensor:

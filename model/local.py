@@ -323,7 +323,7 @@ class LocalEngine:
 def _loaded(folder: Path, where: Placement, progress: Callable[[int, int], None]) -> QwenAudio:
     """The model; or NoWeights or NoRoom, once what had been read is gone again."""
     try:
-        return checkpoint.load(folder, where, progress=progress)
+        return checkpoint.load(folder, where, fused=True, progress=progress)
     except NoWeights as error:
         refusal = NoWeights(str(error))
     except (RuntimeError, MemoryError) as error:

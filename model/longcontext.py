@@ -9,6 +9,8 @@ import math
 
 import torch
 
+from model.layers import Rotary
+
 
 def ntk_alpha(n_prompt: int, trained: int) -> float:
     """1 up to the trained length, 3 up to twice it, 7 up to four times it, and so on.
@@ -22,14 +24,31 @@ def ntk_alpha(n_prompt: int, trained: int) -> float:
 
 
 def rotary(
-    positions: torch.Tensor, width: int, base: float, alpha: float, dtype: torch.dtype
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines for positions (batch, n) -> two of (batch, n, width), half-rotation."""
+    positions: torch.Tensor,
+    width: int,
+    base: float,
+    alpha: float,
+    dtype: torch.dtype,
+    *,
+    scale: torch.Tensor | None = None,
+    heads: tuple[int, int] = (1, 1),
+) -> Rotary:
+    """What turns queries and keys of `width` at positions (batch, n), by halves.
+
+    `scale` (batch, n) is what queries are multiplied by besides; then there are a row for each of
+    `heads`: how many of queries, how many of keys.
+    """
     base = base * alpha ** (width / (width - 2))
     powers = torch.arange(0, width, 2, dtype=torch.float32, device=positions.device) / width
-    angles = positions[..., None].float() * (1.0 / base**powers)  # (batch, n, width / 2)
-    angles = torch.cat((angles, angles), dim=-1)
-    return angles.cos().to(dtype), angles.sin().to(dtype)
+    angles = (positions[..., None].float() * (1.0 / base**powers))[:, :, None]
+    cos, sin = angles.cos(), angles.sin()  # (batch, n, 1, width / 2)
+    cos, sin = torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
+    if scale is not None:
+        of_queries = scale[..., None].expand(-1, -1, heads[0])
+        of_keys = torch.ones_like(scale)[..., None].expand(-1, -1, heads[1])
+        scales = torch.cat((of_queries, of_keys), -1)[..., None]  # (batch, n, heads, 1)
+        cos, sin = cos * scales, sin * scales
+    return Rotary(cos.to(dtype), sin.to(dtype))
 
 
 def logn_scale(positions: torch.Tensor, trained: int) -> torch.Tensor:

@@ -165,7 +165,7 @@ def _worst(ours: torch.Tensor, theirs: np.ndarray) -> float:
 def run(folder: Path, device: str = "cpu") -> tuple[dict, list[dict]]:
     """Every case of the folder -> (summary, rows)."""
     where = Placement(pick_device(device), torch.float32, 32)
-    model = checkpoint.load(folder / "checkpoint", where)
+    model = checkpoint.load(folder / "checkpoint", where, fused=True)
     renderer = Renderer(tokenizer.load(folder / "checkpoint"), model.audio.n_slots_of)
     cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
     with exact_float32():

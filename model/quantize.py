@@ -8,6 +8,9 @@ language model; encoder, norms, embeddings and (unless asked) the head stay in 1
 
 import logging
 import warnings
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -70,19 +73,133 @@ def compress(layer: nn.Module, weight: torch.Tensor, device: torch.device) -> nn
     )
 
 
-def adopt(layer: nn.Module, packed: torch.Tensor, stats: dict, device: torch.device):
-    """A weight saved in 4 bits -> the parameter for a 4-bit `layer`. `stats` as saved beside it."""
-    # copied: what was read is a view of the file, and would go on being read from it
-    packed = packed.to(device, copy=True)
-    stats = {name: part.to(device, copy=True) for name, part in stats.items()}
-    return library().nn.Params4bit.from_prequantized(packed, stats, device=device, module=layer)
+@dataclass(frozen=True)
+class Packed:
+    """A weight in 4 bits, as it is saved: two in a byte, and beside them what bitsandbytes calls
+    its statistics."""
+
+    weight: torch.Tensor
+    stats: dict[str, torch.Tensor]
+
+    def to(self, device: torch.device) -> "Packed":
+        """A copy there: what was read is a view of the file, and would go on being read from it."""
+        stats = {name: part.to(device, copy=True) for name, part in self.stats.items()}
+        return Packed(self.weight.to(device, copy=True), stats)
+
+    def state(self, device: torch.device | str = "cpu"):
+        """The statistics as bitsandbytes works with them."""
+        return library().functional.QuantState.from_dict(qs_dict=dict(self.stats), device=device)
+
+    def expand(self, device: torch.device | str = "cpu") -> torch.Tensor:
+        """Floating point (out, in), in the type it was made from."""
+        weight = self.weight.to(device)
+        return library().functional.dequantize_4bit(weight, self.state(device))
 
 
-def expand(packed: torch.Tensor, stats: dict, device: torch.device) -> torch.Tensor:
-    """A weight saved in 4 bits -> floating point (out, in), in the type it was made from."""
+def adopt(layer: nn.Module, packed: Packed, device: torch.device):
+    """A weight saved in 4 bits -> the parameter for a 4-bit `layer`."""
+    packed = packed.to(device)
+    return library().nn.Params4bit.from_prequantized(
+        packed.weight, packed.stats, device=device, module=layer
+    )
+
+
+_NESTED = 256  # scales of blocks that share a scale of their own
+
+
+def join(parts: Sequence[Packed]) -> Packed:
+    """Weights of one width -> one with all their rows, number for number the same.
+
+    Its scales are rounded as theirs are where theirs were rounded together, as `split` leaves them;
+    else they are kept in 32 bits, at half a bit a weight.
+    """
+    states = [part.state() for part in parts]
+    width, first = states[0].shape[1], states[0]
+    n_blocks = [state.absmax.numel() for state in states]
+    for state, n in zip(states, n_blocks, strict=True):
+        assert state.shape.numel() == n * first.blocksize, f"{state.shape} is no whole blocks"
+    whole = _copy(first, shape=torch.Size((sum(state.shape[0] for state in states), width)))
+    offsets = {float(state.offset) if state.nested else None for state in states}
+    if len(offsets) == 1 and first.nested and not any(n % _NESTED for n in n_blocks[:-1]):
+        whole.absmax = torch.cat([state.absmax for state in states])
+        whole.state2 = _copy(
+            first.state2, absmax=torch.cat([state.state2.absmax for state in states])
+        )
+    else:
+        _unnest(whole, torch.cat([_scales(state) for state in states]))
+    weight = torch.cat([part.weight.flatten() for part in parts])[:, None]
+    return Packed(weight, whole.as_dict(packed=True))
+
+
+def split(packed: Packed, rows: Sequence[int]) -> list[Packed]:
+    """The reverse of `join`: a weight of sum(rows) rows in parts of so many, number for number."""
+    state = packed.state(packed.weight.device)
+    width, flat = state.shape[1], packed.weight.flatten()
+    n_blocks = [n * width // state.blocksize for n in rows]
+    assert sum(n_blocks) * state.blocksize == state.shape.numel(), f"{rows} are no whole blocks"
+    scales = None
+    if not state.nested or any(n % _NESTED for n in n_blocks[:-1]):
+        scales = _scales(state)
+    parts, start = [], 0
+    for n_rows, n in zip(rows, n_blocks, strict=True):
+        part = _copy(state, shape=torch.Size((n_rows, width)))
+        here = slice(start, start + n)
+        if scales is None:
+            part.absmax = state.absmax[here].clone()
+            nested = slice(start // _NESTED, -(-(start + n) // _NESTED))
+            part.state2 = _copy(state.state2, absmax=state.state2.absmax[nested].clone())
+        else:
+            _unnest(part, scales[here].clone())
+        numbers = slice(start * state.blocksize // 2, (start + n) * state.blocksize // 2)
+        parts.append(Packed(flat[numbers, None].clone(), part.as_dict(packed=True)))
+        start += n
+    return parts
+
+
+def split_linear(layer: nn.Linear, rows: Sequence[int]) -> list[nn.Linear]:
+    """Layers that compute the parts (so many numbers each) of what `layer` does; not in 8 bits."""
+    biases = [None] * len(rows) if layer.bias is None else layer.bias.split(list(rows))
+    if is_quantised(layer):
+        stored = {}
+        layer._save_to_state_dict(stored, "", False)  # the way round the form of a processor
+        weight = stored.pop("weight")
+        stats = {n[7:]: t for n, t in stored.items() if n.startswith("weight.")}
+        weights = split(Packed(weight, stats), rows)
+    else:
+        weights = layer.weight.split(list(rows))
+    parts = []
+    for weight, bias in zip(weights, biases, strict=True):
+        if isinstance(weight, Packed):
+            sizes = (layer.in_features, weight.state().shape[0], bias is not None)
+            dtype = layer.compute_dtype
+            part = library().nn.Linear4bit(*sizes, compute_dtype=dtype, device="meta", **_NF4)
+            part.weight = adopt(part, weight, layer.weight.device)
+        else:
+            part = nn.Linear(*weight.shape[::-1], bias is not None, device="meta")
+            part.weight = nn.Parameter(weight.clone(), layer.weight.requires_grad)
+        if bias is not None:
+            part.bias = nn.Parameter(bias.clone(), layer.bias.requires_grad)
+        parts.append(part)
+    return parts
+
+
+def _copy(state, **changed):
+    twin = copy(state)
+    for name, value in changed.items():
+        setattr(twin, name, value)
+    return twin
+
+
+def _scales(state) -> torch.Tensor:
+    """The scale of each block (blocks,) float32."""
+    if not state.nested:
+        return state.absmax
     functional = library().functional
-    state = functional.QuantState.from_dict(qs_dict=stats, device=device)
-    return functional.dequantize_4bit(packed.to(device), state)
+    return functional.dequantize_blockwise(state.absmax, state.state2).float() + state.offset
+
+
+def _unnest(state, scales: torch.Tensor) -> None:
+    state.absmax, state.state2, state.offset, state.nested = scales, None, None, False
 
 
 def packed_linear(layer: nn.Linear, weight: torch.Tensor) -> nn.Linear:
@@ -130,7 +247,7 @@ def pack(layer: nn.Linear, codes: torch.Tensor, state) -> nn.Linear:
     pairs = codes.to(torch.uint8).view(-1, 2)
     new = _without_weight(layer)
     bits = (pairs[:, :1] << 4) | pairs[:, 1:]
-    new.weight = adopt(new, bits, state.as_dict(packed=True), codes.device)
+    new.weight = adopt(new, Packed(bits, state.as_dict(packed=True)), codes.device)
     return new
 
 

@@ -1,23 +1,19 @@
-"""Configuration and composite: an audio encoder before transformers' own Qwen2 decoder.
+"""Configuration and composite: an audio encoder before a Qwen2 decoder.
 
 Qwen-Audio, Qwen-Audio-Chat and Earshot-mini are this class with different configurations. Qwen-7B
 is a Qwen2 decoder without grouped keys, plus the two rules of `model/longcontext.py`.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
-from transformers import Qwen2AudioEncoderConfig, Qwen2Config
-from transformers.configuration_utils import PreTrainedConfig
-from transformers.modeling_outputs import CausalLMOutput
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
-from transformers.models.qwen2.modeling_qwen2 import (
-    Qwen2Attention,
-    Qwen2Model,
-    apply_rotary_pos_emb,
-    eager_attention_forward,
-)
+from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedConfig, Qwen2AudioEncoderConfig, Qwen2Config
 
 from model.encoder import AudioEncoder
+from model.layers import DecoderLayer, Past, RMSNorm, initialise
 from model.longcontext import logn_scale, ntk_alpha, rotary
 from model.spec import TRAINED_LENGTH
 
@@ -68,41 +64,20 @@ class QwenAudioConfig(PreTrainedConfig):
         return ntk_alpha(n_prompt, self.trained_length) if self.dynamic_ntk else 1.0
 
 
-class _Attention(Qwen2Attention):
-    """Qwen2's, with queries that can be scaled by position (log-n attention)."""
-
-    def forward(
-        self, hidden_states, position_embeddings, attention_mask, past_key_values=None, **kwargs
-    ):
-        shape = (*hidden_states.shape[:-1], -1, self.head_dim)
-        q = self.q_proj(hidden_states).view(shape).transpose(1, 2)  # (batch, heads, n, head_dim)
-        k = self.k_proj(hidden_states).view(shape).transpose(1, 2)
-        v = self.v_proj(hidden_states).view(shape).transpose(1, 2)
-        q, k = apply_rotary_pos_emb(q, k, *position_embeddings)
-        scale = kwargs.pop("query_scale", None)
-        if scale is not None:
-            q = q * scale[:, None, :, None].to(q.dtype)
-        if past_key_values is not None:
-            k, v = past_key_values.update(k, v, self.layer_idx)
-        attend = ALL_ATTENTION_FUNCTIONS.get_interface(
-            self.config._attn_implementation, eager_attention_forward
-        )
-        dropout = self.attention_dropout if self.training else 0.0
-        out, weights = attend(
-            self, q, k, v, attention_mask, dropout=dropout, scaling=self.scaling, **kwargs
-        )
-        return self.o_proj(out.reshape(*hidden_states.shape[:-1], -1).contiguous()), weights
-
-
-class TextModel(Qwen2Model):
+class TextModel(nn.Module):
     """The language model without its head. Reads embeddings; positions and the rotary base are
-    arguments, so that no call depends on the one before it."""
+    arguments, so that no call depends on the one before it. With `recomputes`, gradients take
+    little memory and more time."""
 
-    def __init__(self, config: Qwen2Config):
-        super().__init__(config)
-        del self.rotary_emb  # its base is fixed at construction; ours is an argument
-        for i, layer in enumerate(self.layers):
-            layer.self_attn = _Attention(config, i)
+    def __init__(self, config: Qwen2Config, *, fused: bool = False):
+        super().__init__()
+        self.config, self.recomputes = config, False
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(
+            DecoderLayer(config, i, fused=fused) for i in range(config.num_hidden_layers)
+        )
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        initialise(self, config.initializer_range)
 
     def forward(
         self,
@@ -112,61 +87,55 @@ class TextModel(Qwen2Model):
         alpha: float = 1.0,
         logn_from: int | None = None,
         mask: torch.Tensor | None = None,
-        past=None,
+        past: Past | None = None,
     ) -> torch.Tensor:
-        """Embeddings (batch, n, width) at positions (1, n) -> hidden states (batch, n, width).
+        """Embeddings (batch, n, width) at positions (1 or batch, n) -> hidden states (batch, n,
+        width).
 
-        `past` keeps keys and values (see model/cache.py); `mask` is True where a query may look,
-        None for plain causal reading from position 0 or for a single query that sees everything.
+        `past` keeps keys and values (see model/cache.py); `mask` is True where a query may look, or
+        added to the scores; None for plain causal reading from position 0 or for a single query
+        that sees everything.
         """
         config = self.config
-        base = config.rope_parameters["rope_theta"]
-        turn = rotary(positions, config.head_dim, base, alpha, embeds.dtype)
-        scale = None if logn_from is None else logn_scale(positions, logn_from)
+        turn = rotary(
+            positions,
+            config.head_dim,
+            config.rope_parameters["rope_theta"],
+            alpha,
+            embeds.dtype,
+            scale=None if logn_from is None else logn_scale(positions, logn_from),
+            heads=(config.num_attention_heads, config.num_key_value_heads),
+        )
         x = embeds
         for layer in self.layers:
-            x = layer(
-                x,
-                attention_mask=mask,
-                position_embeddings=turn,
-                past_key_values=past,
-                query_scale=scale,
-            )
+            if self.recomputes and torch.is_grad_enabled():
+                x = checkpoint(layer, x, turn, mask, past, use_reentrant=False)
+            else:
+                x = layer(x, turn, mask, past)
         return self.norm(x)
 
 
-class QwenAudio(PreTrainedModel):
-    """Sound and text in, next-token logits out."""
+class Output(NamedTuple):
+    """Logits (batch, n, vocabulary), and the mean loss of a label where there are labels."""
 
-    config_class = QwenAudioConfig
-    base_model_prefix = "llm"
-    main_input_name = "input_ids"
-    input_modalities = ("audio", "text")
-    supports_gradient_checkpointing = True
-    _no_split_modules = ["Qwen2DecoderLayer", "Qwen2AudioEncoderLayer"]
-    _supports_sdpa = True
+    loss: torch.Tensor | None
+    logits: torch.Tensor
 
-    def __init__(self, config: QwenAudioConfig):
-        super().__init__(config)
+
+class QwenAudio(nn.Module):
+    """Sound and text in, next-token logits out. `fused` is the form of the decoder's layers: see
+    model/layers.py."""
+
+    def __init__(self, config: QwenAudioConfig, *, fused: bool = False):
+        super().__init__()
+        self.config = config
         text = config.text_config
         self.audio = AudioEncoder(config.audio_config, text.hidden_size)
-        self.llm = TextModel(text)
+        self.llm = TextModel(text, fused=fused)
         self.head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
+        initialise(self.head, text.initializer_range)
         if config.tie_word_embeddings:
             self.head.weight = self.llm.embed_tokens.weight
-        self.post_init()
-
-    def get_input_embeddings(self):
-        return self.llm.embed_tokens
-
-    def set_input_embeddings(self, value):
-        self.llm.embed_tokens = value
-
-    def get_output_embeddings(self):
-        return self.head
-
-    def set_output_embeddings(self, value):
-        self.head = value
 
     def embed(self, ids: torch.Tensor, spans: list[torch.Tensor]) -> torch.Tensor:
         """Token ids (batch, n) -> embeddings (batch, n, width), with the spans of sound, in
@@ -192,9 +161,10 @@ class QwenAudio(PreTrainedModel):
         if start and n > 1:  # sdpa's own causal mask would start at the first key
             seen = torch.arange(start + n, device=embeds.device)
             mask = (seen[None, :] <= positions[0][:, None])[None, None]
-        hidden = self.llm(
-            embeds, positions, alpha=alpha, logn_from=self.logn_from, mask=mask, past=past
-        )
+        logn_from = self.logn_from
+        if logn_from is not None and start + n <= logn_from:
+            logn_from = None  # up to there, it changes nothing
+        hidden = self.llm(embeds, positions, alpha=alpha, logn_from=logn_from, mask=mask, past=past)
         if past is not None:
             past.advance(n)
         return hidden
@@ -210,24 +180,17 @@ class QwenAudio(PreTrainedModel):
         mels: torch.Tensor | None = None,
         n_frames: list[int] | None = None,
         labels: torch.Tensor | None = None,
-        **kwargs,
-    ) -> CausalLMOutput:
-        """A whole batch at once, without memory: for training and as judge of the fast path.
+    ) -> Output:
+        """A whole batch at once, without memory: as judge of the fast path.
 
         ids (batch, n), padded on the right; mels (windows, mels, 3000) in reading order; labels
-        (batch, n) with -100 where nothing is to be learnt -> logits (batch, n, vocabulary).
+        (batch, n) with -100 where nothing is to be learnt.
         """
         spans = self.audio(mels, n_frames) if mels is not None else []
         hidden = self.read(
             self.embed(input_ids, spans), alpha=self.config.alpha(input_ids.shape[1])
         )
-        logits = self.head(hidden)
-        loss = None
+        logits, loss = self.head(hidden), None
         if labels is not None:
-            loss = self.loss_function(
-                logits=logits,
-                labels=labels,
-                vocab_size=self.config.text_config.vocab_size,
-                **kwargs,
-            )
-        return CausalLMOutput(loss=loss, logits=logits)
+            loss = cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten())
+        return Output(loss, logits)

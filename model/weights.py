@@ -111,7 +111,8 @@ def quantised_copy(folder: Path, progress: Progress) -> Path:
 
     where = place_to_pack(checkpoint.count_weights(checkpoint.read_config(folder)))
     packed = folder.with_name(f"{folder.name}-4bit")
-    checkpoint.save(checkpoint.load(folder, where, progress=progress), packed, beside=folder)
+    model = checkpoint.load(folder, where, fused=True, progress=progress)
+    checkpoint.save(model, packed, beside=folder)
     return packed
 
 

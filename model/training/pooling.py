@@ -185,7 +185,7 @@ def without(attention: nn.Module, group: int) -> Iterator[None]:
 
 def n_groups(attention: nn.Module) -> int:
     """Key-value groups of a layer."""
-    return attention.config.num_key_value_heads
+    return attention.n_groups
 
 
 def rows(attention: nn.Module, group: int) -> slice:
@@ -195,7 +195,7 @@ def rows(attention: nn.Module, group: int) -> slice:
 
 def heads(attention: nn.Module, group: int) -> slice:
     """Of queries; and columns of o_proj."""
-    n = attention.num_key_value_groups * attention.head_dim
+    n = attention.n_heads // attention.n_groups * attention.head_dim
     return slice(group * n, (group + 1) * n)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.functional import silu
 
 from model import quantize
 from model.longcontext import rotary
@@ -207,7 +208,7 @@ def _stages(layer: nn.Module, states: list, turn: tuple) -> Iterator[tuple[tuple
     states[:] = [x + attention.o_proj(y) for x, y in zip(states, given, strict=True)]
     given = [layer.post_attention_layernorm(x) for x in states]
     yield ("mlp.gate_proj", "mlp.up_proj"), given
-    given = [mlp.act_fn(mlp.gate_proj(x)) * mlp.up_proj(x) for x in given]
+    given = [silu(mlp.gate_proj(x)) * mlp.up_proj(x) for x in given]
     yield ("mlp.down_proj",), given
     states[:] = [x + mlp.down_proj(y) for x, y in zip(states, given, strict=True)]
 
@@ -217,7 +218,7 @@ def _attended(attention: nn.Module, x: torch.Tensor, turn: tuple) -> torch.Tenso
     caught = []
     hook = attention.o_proj.register_forward_pre_hook(lambda _, args: caught.append(args[0][0]))
     n = len(x)
-    hidden_from = x.new_full((n, n), torch.finfo(x.dtype).min).triu(1)  # for any way of attending
-    attention(x[None], tuple(part[:, :n] for part in turn), hidden_from[None, None])
+    hidden_from = x.new_full((n, n), torch.finfo(x.dtype).min).triu(1)
+    attention(x[None], turn.upto(n), hidden_from[None, None])
     hook.remove()
     return caught[0]

@@ -29,12 +29,8 @@ def opened(folder: Path, learning: QwenAudio, device: torch.device) -> QwenAudio
         raise UnlikeTeacher(
             f"{folder} cannot teach this model: its tokens, or its slots of sound, are others."
         )
-    model = checkpoint.load(
-        folder, Placement(device, pick_dtype(device, small=False), 16)
-    ).requires_grad_(False)
-    model.llm.config._attn_implementation = learning.llm.config._attn_implementation
-    model.audio.config._attn_implementation = learning.audio.config._attn_implementation
-    return model
+    where = Placement(device, pick_dtype(device, small=False), 16)
+    return checkpoint.load(folder, where).requires_grad_(False)
 
 
 def loss(logits: torch.Tensor, wanted: torch.Tensor, taught: torch.Tensor, teachers: torch.Tensor):

@@ -56,8 +56,8 @@ def tiny_config(trained: int = 2048, **kwargs) -> QwenAudioConfig:
 
 
 def tiny_model(seed: int = 0, **kwargs) -> QwenAudio:
-    torch.manual_seed(seed)
     model = QwenAudio(tiny_config(**kwargs)).eval()
+    torch.manual_seed(seed)  # not before: how a model is first initialised is its own affair
     for parameter in model.parameters():
         # wide enough that the likeliest token stands clear of the next
         torch.nn.init.normal_(parameter, std=0.2 if parameter.ndim > 1 else 0.02)

@@ -47,7 +47,6 @@ def test_a_learners_loss_is_the_models_own(world):
     alone = batches.Tags(renderer)([rows[:1]], N, None)
     mine = loss(learner, mels=mels(1), **alone)
     model = learner.settle()
-    model.llm.config._attn_implementation = "sdpa"  # which knows by itself what is later
     theirs = model(alone["ids"], mels(1), [N // HOP], alone["labels"]).loss
     n = int((alone["labels"] != IGNORED).sum())
     assert mine / n == pytest.approx(float(theirs.detach()), rel=1e-4)

@@ -42,7 +42,6 @@ def world(tmp_path_factory):
 def begun(world):
     base = world[0]
     model = checkpoint.load(base, WHOLE).requires_grad_(False)
-    model.llm.config._attn_implementation = "eager"
     renderer = Renderer(tokenizer.load(base), model.audio.n_slots_of)
     return Learner(model, hears=False).eval(), renderer
 
