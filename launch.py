@@ -278,6 +278,11 @@ def _train_words(train: argparse.ArgumentParser) -> None:
     train.add_argument("--warm-up", type=int, metavar="STEPS")
     train.add_argument("--layers", type=int, metavar="N", help="the last N of the encoder learn")
     train.add_argument("--rank", type=int, help="of the low-rank adapters")
+    train.add_argument(
+        "--gradient-checkpointing",
+        action="store_true",
+        help="less memory: layers are computed again for their gradients, a third slower",
+    )
     train.add_argument("--full", action="store_true", help="all of the language model, no adapters")
     train.add_argument("--bits", type=int, choices=[4, 32], help="4: adapters beside 4-bit weights")
     train.add_argument("--temperature", type=float, help="1: tasks as they are; large: all alike")

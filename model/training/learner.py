@@ -44,6 +44,11 @@ class Learner(nn.Module):
         """What the Trainer looks for."""
         return self.model.config
 
+    def checkpoint_gradients(self) -> None:
+        """From now on, of each layer only the input is kept, and it is computed again for its
+        gradients (arXiv 1604.06174)."""
+        self.model.audio.recomputes = self.model.llm.recomputes = True
+
     def forward(
         self,
         labels: torch.Tensor,
@@ -104,13 +109,16 @@ class Learner(nn.Module):
     def _read(self, ids: torch.Tensor, sound: list, opening: int) -> torch.Tensor:
         """Hidden states of the positions after the common opening, which is read once. Padding is
         at the end, where only padding can look at it."""
-        past = Opening()
-        parts = ((1, 0, opening, []), (len(ids), opening, ids.shape[1], sound))
-        for rows, start, end, spans in parts[0 if opening else 1 :]:
+        first = Opening()
+        parts = (
+            (first, 1, 0, opening, []),
+            (first.behind() if opening else None, len(ids), opening, ids.shape[1], sound),
+        )
+        for past, rows, start, end, spans in parts[0 if opening else 1 :]:
             embeds = self._embed(ids[:rows, start:end], spans)
             positions = torch.arange(start, end, device=ids.device)[None]
             seen = torch.arange(end, device=ids.device) <= positions[..., None]
-            hidden = self._think(embeds, positions, seen, ids.shape[1], past if opening else None)
+            hidden = self._think(embeds, positions, seen, ids.shape[1], past)
         return hidden
 
     def _read_apart(self, ids: torch.Tensor, sound: list, segments: torch.Tensor) -> torch.Tensor:
@@ -175,15 +183,25 @@ class Learner(nn.Module):
 
 
 class Opening:
-    """Keys and values of what all dialogues of a batch begin with."""
+    """Keeps keys and values of what all dialogues of a batch begin with, while that is read."""
 
     def __init__(self):
         self.held: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def update(self, keys, values, layer):
-        if layer not in self.held:
-            self.held[layer] = (keys, values)
-            return keys, values
+        self.held.setdefault(layer, (keys, values))  # also where a layer is computed again
+        return keys, values
+
+    def behind(self) -> "_Behind":
+        """For reading what stands behind it."""
+        return _Behind(self.held)
+
+
+class _Behind:
+    def __init__(self, held: dict[int, tuple[torch.Tensor, torch.Tensor]]):
+        self.held = held
+
+    def update(self, keys, values, layer):
         before = (t.expand(len(keys), -1, -1, -1) for t in self.held[layer])
         return tuple(torch.cat(pair, 2) for pair in zip(before, (keys, values), strict=True))
 

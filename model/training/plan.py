@@ -34,6 +34,7 @@ class Plan:
     accumulate: int = 1  # batches of one process in a step
     longest: float = 12.0  # seconds of a clip
     rate: float | None = None  # peak, of what is not new
+    gradient_checkpointing: bool = False  # layers are computed twice, and little is kept
     layers: int | None = None  # of the encoder, from its end; None: all
     rank: int = 16  # of the adapters
     full: bool = False  # the language model learns as a whole, without adapters

@@ -62,6 +62,8 @@ def run(
     if plan.ctc_share and not said:
         raise CannotTrain(f"There is nothing to be read in {_names(plan)}: leave out --ctc-share.")
     learner, renderer, _ = ends.begin(plan, said, args.device)
+    if plan.gradient_checkpointing:
+        learner.checkpoint_gradients()
     batches = mixed(plan, rows, renderer, chats=learner.model.config.chats)
     for line in _summary(rows, told, plan):
         tell(line)

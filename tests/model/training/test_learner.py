@@ -53,6 +53,39 @@ def test_a_learners_loss_is_the_models_own(world):
     assert loss(learner, **made) > mine  # of two rows
 
 
+def gradients(learner, made) -> tuple[dict[str, torch.Tensor], int]:
+    """Of what learns; and how many bytes are kept for them."""
+    kept = []
+    learner.zero_grad()
+    hooks = torch.autograd.graph.saved_tensors_hooks(
+        lambda t: kept.append(t.nbytes) or t, lambda t: t
+    )
+    with hooks:
+        total = learner(**made, num_items_in_batch=1)["loss"]
+    total.backward()
+    found = {n: p.grad.clone() for n, p in learner.named_parameters() if p.grad is not None}
+    return found, sum(kept)
+
+
+@pytest.mark.parametrize("stage, full", [("pretrain", False), ("sft", False), ("sft", True)])
+def test_gradient_checkpointing_changes_no_gradient_and_keeps_little(world, stage, full):
+    """Also behind an opening that is read once for all rows, and where adapters learn."""
+    learner, renderer, learning = begun(world, stage, full=full)
+    for name, weight in learner.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    rows = data.read(world[1])
+    ask = batches.Chat(renderer) if stage == "sft" else batches.Tags(renderer)
+    made = ask([rows[:1], rows[1:2]], N, np.random.default_rng(0)) | {"mels": mels(2)}
+    wanted, much = gradients(learner, made)
+    learner.checkpoint_gradients()
+    found, little = gradients(learner, made)
+    assert found.keys() == wanted.keys() == set(learning) and wanted
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(found[name], gradient, atol=1e-6, rtol=1e-5)
+    assert little < 0.7 * much
+
+
 def test_questions_beside_each_other_are_as_if_alone(world):
     learner, renderer, _ = begun(world)
     rows = data.read(world[1])

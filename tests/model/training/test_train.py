@@ -134,6 +134,15 @@ def test_a_signal_saves_a_checkpoint_and_ends_politely(world, tmp_path):
         train.run(plan, silent)
 
 
+def test_gradient_checkpointing_trains_alike(world, tmp_path):
+    plans = (
+        plan_of(world, tmp_path / str(on), "joint", steps=3, gradient_checkpointing=on)
+        for on in (False, True)
+    )
+    one, other = (train.run(plan, silent) for plan in plans)
+    assert one == pytest.approx(other, rel=1e-5) and len(one) >= 1
+
+
 def test_a_checkpoint_holds_what_learns_alone(world, tmp_path):
     from safetensors.torch import load_file
 
