@@ -13,7 +13,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see placeme
 
 from app import standard_streams  # noqa: E402
 from app.wish import LINK, NONE, PASSWORD, WAYS, Wish, seconds_of  # noqa: E402
+from model.engine import Parrot  # noqa: E402
 from model.errors import EarshotError, Empty  # noqa: E402
+from model.library import PARROT  # noqa: E402
 from model.messages import Message, Piece, Sampling  # noqa: E402
 from model.paths import as_path, from_environment  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
@@ -493,11 +495,15 @@ def run_doctor(words: argparse.Namespace) -> int:
 
 
 def run_info(words: argparse.Namespace) -> None:
-    from model import checkpoint, cuda, weights
+    from model import checkpoint, cuda, tokenizer, weights
     from model.placement import place
 
+    if words.model == PARROT:
+        print(Parrot.about.note)
+        return
     folder = weights.find(words.model, _models(words))
     config = checkpoint.read_config(folder)
+    tokenizer.load(folder)  # says what is wrong with it, if anything is
     counts = checkpoint.count_weights(config)
     where = place(counts, bits=_bits(words), device=words.device, quantise_head=words.quantise_head)
     size = sum(file.stat().st_size for file in checkpoint.shards(folder))

@@ -7,7 +7,7 @@ never exists in memory. Finding and fetching folders is `model/weights.py`.
 import contextlib
 import ctypes
 import hashlib
-import json
+import logging
 import re
 import shutil
 import sys
@@ -21,6 +21,7 @@ from safetensors import safe_open
 from torch import nn
 
 from model import cuda, quantize
+from model.checkpoint_files import damaged, lacking
 from model.embedding import CpuEmbedding
 from model.errors import NoWeights
 from model.fused import joined, part_names, take_apart, whole_name
@@ -28,6 +29,9 @@ from model.messages import Sampling
 from model.placement import Counts, Placement
 from model.qwen_audio import QwenAudio, QwenAudioConfig
 from model.tasks import TASKS
+from model.text_files import BadText, read_json
+
+log = logging.getLogger(__name__)
 
 RENAMED = {  # official: ours, in the order of the forward pass; {N} is what (\d+) found
     r"transformer\.audio\.(conv1|conv2)\.(weight|bias)": r"audio.\1.\2",
@@ -85,24 +89,29 @@ def rename(official: str) -> str:
 
 def read_config(folder: Path) -> QwenAudioConfig:
     """From config.json, the official one (model_type "qwen" with an "audio" part) or ours."""
+    file = folder / "config.json"
     try:
-        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        raw = read_json(file)
     except FileNotFoundError:
         raise NoWeights(
             f"{folder} holds no config.json. Give a folder with a Qwen-Audio checkpoint, "
             "or fetch one with `python launch.py download qwen-audio-chat`."
         ) from None
-    except ValueError as error:
-        raise NoWeights(f"{folder}/config.json cannot be read ({error}): fetch it again.") from None
-    if raw.get("model_type") == QwenAudioConfig.model_type:
-        return QwenAudioConfig(**raw)
-    if raw.get("model_type") == "qwen" and "audio" in raw:
-        try:
+    except (BadText, OSError) as error:
+        raise NoWeights(damaged(file, error)) from None
+    kind = raw.get("model_type")
+    try:
+        if kind == QwenAudioConfig.model_type:
+            return QwenAudioConfig(**raw)
+        if kind == "qwen" and "audio" in raw:
             return _translate(raw, chats=_generation(folder).get("chat_format") != "raw")
-        except KeyError as error:
-            raise NoWeights(f"{folder}/config.json lacks {error}: fetch it again.") from None
+    except KeyError as error:
+        raise NoWeights(f"{folder}/config.json lacks {error}: fetch it again.") from None
+    except Exception as error:  # transformers checks it with errors of its own
+        raise NoWeights(damaged(file, error)) from error
     raise NoWeights(
-        f"{folder} holds a model of type {raw.get('model_type')!r}, which is not Qwen-Audio."
+        f"{folder} holds a model of type {kind!r}, which is not Qwen-Audio: only Qwen-Audio, "
+        "Qwen-Audio-Chat and Earshot's own models are read."
     )
 
 
@@ -124,8 +133,14 @@ def read_sampling(folder: Path) -> Sampling:
 
 
 def _generation(folder: Path) -> dict:
+    """What generation_config.json says; nothing where it is damaged, which is no reason not to
+    answer."""
     file = folder / "generation_config.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    try:
+        return read_json(file) if file.exists() else {}
+    except (BadText, OSError) as error:
+        log.warning("%s Usual values are taken.", damaged(file, error))
+        return {}
 
 
 def _translate(official: dict, chats: bool = True) -> QwenAudioConfig:
@@ -186,26 +201,34 @@ def shards(folder: Path) -> dict[Path, list[str]]:
     index = folder / "model.safetensors.index.json"
     if index.exists():
         named: dict[Path, list[str]] = {}
-        for tensor, file in json.loads(index.read_text(encoding="utf-8"))["weight_map"].items():
+        for tensor, file in _weight_map(index).items():
             named.setdefault(folder / Path(file).name, []).append(tensor)
     else:
         named = {folder / "model.safetensors": []}
     missing = [file.name for file in named if not file.exists()]
     if missing:
-        raise NoWeights(
-            f"{folder} lacks {len(missing)} of its {len(named)} weight files ({missing[0]} …). "
-            "Fetch it again; what is there is kept."
-        )
+        raise NoWeights(lacking(folder, missing, len(named)))
     for file, tensors in named.items():
         try:
             with safe_open(file, framework="pt") as opened:
                 held = set(opened.keys())
         except Exception as error:
-            raise NoWeights(f"{file.name} is damaged ({error}): fetch it again.") from None
+            raise NoWeights(damaged(file, error)) from None
         if not set(tensors) <= held:
             raise NoWeights(f"{file.name} does not hold what its index says: fetch it again.")
         named[file] = sorted(held)
     return named
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    """Which file has which tensor."""
+    try:
+        files = read_json(index)["weight_map"]
+        if files and all(isinstance(file, str) and Path(file).name for file in files.values()):
+            return files
+        raise ValueError("its weight_map names no files")
+    except (BadText, OSError, KeyError, ValueError, AttributeError) as error:
+        raise NoWeights(damaged(index, error)) from None
 
 
 def _tensors(files: dict[Path, list[str]]) -> Iterator[tuple[str, torch.Tensor]]:
@@ -264,8 +287,14 @@ def count_weights(config: QwenAudioConfig) -> Counts:
 
 def empty(config: QwenAudioConfig, *, fused: bool = False) -> QwenAudio:
     """The model without its weights: shapes only, no memory."""
-    with torch.device("meta"):
-        return QwenAudio(config, fused=fused)
+    try:
+        with torch.device("meta"):
+            return QwenAudio(config, fused=fused)
+    except Exception as error:  # whatever a layer of such a size makes of it
+        why = " ".join(str(error).split())[:200]
+        raise NoWeights(
+            f"No model can be built as its config.json says ({why}): fetch it again."
+        ) from error
 
 
 class _Filling:

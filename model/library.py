@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.engine import Engine, Parrot
-from model.errors import NoRoom, NoWeights
+from model.errors import EarshotError, NoRoom, NoWeights
 from model.fetching import Fetching
 from model.machine import Fit, fit
 
@@ -63,7 +63,8 @@ class Library:
         names += [name for name in weights.HUB if name not in names and weights.cached(name)]
         if self._also and self._also not in names:
             names.append(self._also)
-        return [self._entry(name) for name in names]
+        others = weights.unusable(self.folder).items()
+        return [*map(self._entry, names), *(Entry(n, n, trouble=why) for n, why in others)]
 
     def _entry(self, name: str) -> Entry:
         from model import checkpoint, weights
@@ -76,7 +77,7 @@ class Library:
             title = checkpoint.read_config(folder).title or title
             size = sum(file.stat().st_size for file in checkpoint.shards(folder))
             return Entry(name, title, size, 4 if checkpoint.is_prequantised(folder) else 16)
-        except NoWeights as error:
+        except EarshotError as error:
             return Entry(name, title, size, trouble=str(error))
         except (ValueError, TypeError, KeyError, OSError) as error:  # nonsense in a config.json
             return Entry(name, title, size, trouble=f"{title} cannot be read ({error}).")

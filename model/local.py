@@ -70,6 +70,12 @@ class LocalEngine:
         """
         config = checkpoint.read_config(folder)
         tokens = tokenizer.load(folder)
+        n_tokens, n_rows = max(tokens.control.values()) + 1, config.text_config.vocab_size
+        if n_tokens > n_rows:
+            raise NoWeights(
+                f"{folder} has a tokenizer of {n_tokens} tokens and weights for {n_rows}: they "
+                "belong to different models."
+            )
         counts = checkpoint.count_weights(config)
         where = place(counts, bits=bits, device=device, quantise_head=quantise_head)
         for sentence in (*cuda.unusable(), *where.remarks):

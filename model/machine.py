@@ -226,10 +226,14 @@ def weights(folder: Path, packaged: Path = PACKAGED) -> Iterator[Finding]:
 
 
 def _checkpoint(name: str, folder: Path, remedy: str) -> Finding:
+    from model import tokenizer
     from model.checkpoint import read_config, shards
+    from model.checkpoint_files import folder_of
 
     try:
+        folder = folder_of(folder)
         read_config(folder)
+        tokenizer.load(folder)
         size = sum(file.stat().st_size for file in shards(folder))
     except NoWeights as error:
         sentence = f"{name} is incomplete: {_first_line(error)}"

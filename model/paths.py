@@ -30,8 +30,7 @@ def expanded(text: str | os.PathLike) -> Path:
         return literal
     name = text.split("/")[0].split(os.sep)[0]
     raise NoSuchPlace(
-        f"There is no home folder {name} on this machine: give the whole path instead of {text}, "
-        f"or ./{text} for a file of that name."
+        f"There is no home folder {name} on this machine: give the whole path instead of {text}."
     )
 
 

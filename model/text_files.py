@@ -9,8 +9,6 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from model.errors import EarshotError
-
 GZIP = b"\x1f\x8b"
 LONGEST_HEAD = 4  # bytes that tell the encoding
 MARKS = {  # at the beginning of a file; those of 32 bits begin like those of 16
@@ -22,7 +20,7 @@ MARKS = {  # at the beginning of a file; those of 32 bits begin like those of 16
 }
 
 
-class BadText(EarshotError):
+class BadText(ValueError):
     """A file that holds no text, or none of the kind that is wanted."""
 
 
@@ -72,11 +70,6 @@ def decoded(content: bytes, name: str) -> str:
 def read_json(file: Path) -> dict:
     """The JSON object in a file. Raises BadText, or OSError where there is no such file."""
     text = read_text(file)
-    if text.startswith("version https://git-lfs"):
-        raise BadText(
-            f"{file.name} is a Git LFS pointer, not the file itself: run `git lfs pull` in its "
-            "folder, or fetch it again"
-        )
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

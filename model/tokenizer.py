@@ -11,8 +11,10 @@ import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 
+from model.checkpoint_files import damaged
 from model.errors import NoWeights
-from model.spec import CONTROL_TOKENS, N_RANKS, PATTERN
+from model.spec import CONTROL_TOKENS, N_RANKS, PATTERN, STRUCTURE
+from model.text_files import read_json
 
 
 class RanksTokenizer:
@@ -24,7 +26,7 @@ class RanksTokenizer:
         lines = file.read_bytes().splitlines()
         ranks = {base64.b64decode(word): int(rank) for word, rank in map(bytes.split, lines)}
         if len(ranks) != N_RANKS:
-            raise NoWeights(f"{file.name} holds {len(ranks)} ranks, not {N_RANKS}: fetch it again.")
+            raise ValueError(f"{len(ranks)} ranks, not {N_RANKS}")
         self.control = {name: N_RANKS + i for i, name in enumerate(CONTROL_TOKENS)}
         self._encoding = tiktoken.Encoding(
             "qwen", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens=self.control
@@ -49,7 +51,7 @@ class FileTokenizer:
     def __init__(self, file: Path):
         import tokenizers
 
-        known = json.loads(file.read_text(encoding="utf-8"))
+        known = read_json(file)
         for token in known.get("added_tokens") or []:
             token["special"] = True  # others would be found in any text
         self._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(known))
@@ -58,6 +60,9 @@ class FileTokenizer:
         self.control = {token.content: i for i, token in added.items()}
         self._names = {i: name for name, i in self.control.items()}
         self._bytes = _byte_level()
+        words = (word for word in self._tokenizer.get_vocab() if word not in self.control)
+        if other := next((word for word in words if not set(word) <= self._bytes.keys()), None):
+            raise ValueError(f"its tokens stand for no bytes, as {other!r}")
 
     def encode(self, text: str, allowed: Collection[str] = ()) -> list[int]:
         """Text to ids; only names in `allowed` become control tokens."""
@@ -94,11 +99,20 @@ def _byte_level() -> dict[str, int]:
 
 
 def load(folder: Path) -> Tokenizer:
-    """The tokenizer of a checkpoint folder."""
-    if (folder / "qwen.tiktoken").exists():
-        return RanksTokenizer(folder / "qwen.tiktoken")
-    if (folder / "tokenizer.json").exists():
-        return FileTokenizer(folder / "tokenizer.json")
+    """The tokenizer of a checkpoint folder. Raises NoWeights."""
+    for name, kind in (("qwen.tiktoken", RanksTokenizer), ("tokenizer.json", FileTokenizer)):
+        if (folder / name).exists():
+            return _read(kind, folder / name)
     raise NoWeights(
         f"{folder} holds neither qwen.tiktoken nor tokenizer.json: fetch the checkpoint again."
     )
+
+
+def _read(kind: type[Tokenizer], file: Path) -> Tokenizer:
+    try:
+        tokens = kind(file)
+    except Exception as error:  # what tokenizers raises has no name of its own
+        raise NoWeights(damaged(file, error)) from error
+    if lacking := [name for name in STRUCTURE if name not in tokens.control]:
+        raise NoWeights(f"{file} knows no {lacking[0]}: it belongs to another model.")
+    return tokens

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from model import checkpoint
+from model import checkpoint, tokenizer
+from model.checkpoint_files import folder_of
 from model.errors import NoRoom, NoWeights
 from model.machine import PACKAGED
+from model.paths import expanded
 
 DEFAULT = "earshot-mini"
 HUB = {"qwen-audio-chat": "Qwen/Qwen-Audio-Chat", "qwen-audio": "Qwen/Qwen-Audio"}
@@ -25,14 +27,19 @@ Progress = Callable[[int, int], None]
 
 def find(name: str, models: Path) -> Path:
     """The folder of a checkpoint, by its name (packaged, downloaded into `models`, or in the hub's
-    cache) or path."""
+    cache; with or without its organisation) or path. Raises NoWeights."""
+    name = next((ours for ours, theirs in HUB.items() if name == theirs), name)
     if name == DEFAULT:
         return PACKAGED
-    for folder in (models / name, cached(name), Path(name)):
-        if folder is not None and (folder / "config.json").exists():
-            return folder
-    if name in HUB:
+    path = expanded(name) if name.startswith("~") else Path(name)
+    for folder in (models / path, cached(name), path):
+        if name and folder is not None and os.path.isfile(folder / "config.json"):
+            return folder_of(folder)
+    if name in HUB and not os.path.lexists(path):
         raise NoWeights(f"{name} is not here yet. Fetch it: python launch.py download {name}")
+    for folder in (path, models / path):
+        if name and os.path.lexists(folder):
+            return folder_of(folder)
     here = ", ".join([DEFAULT, *installed(models)])
     raise NoWeights(
         f"There is no checkpoint {name!r} and no folder of that name. Here are: {here}."
@@ -40,8 +47,23 @@ def find(name: str, models: Path) -> Path:
 
 
 def installed(models: Path) -> list[str]:
-    """Names of the checkpoints in `models`."""
-    return sorted(file.parent.name for file in models.glob("*/config.json"))
+    """Names of the checkpoints in `models`, and of folders of the hub's cache with one."""
+    files = (*models.glob("*/config.json"), *models.glob("*/snapshots/*/config.json"))
+    return sorted({file.relative_to(models).parts[0] for file in files})
+
+
+def unusable(models: Path) -> dict[str, str]:
+    """What lies in `models` and is no checkpoint: its name, and a sentence on what it is instead.
+    One that is being fetched is not among them."""
+    found = {}
+    known = {*HUB, *installed(models)}
+    for path in sorted(models.iterdir()) if models.is_dir() else ():
+        if path.name not in known and not path.name.startswith("."):
+            try:
+                folder_of(path)
+            except NoWeights as error:
+                found[path.name] = str(error)
+    return found
 
 
 def cached(name: str) -> Path | None:
@@ -98,7 +120,9 @@ def fetch(name: str, models: Path, progress: Progress | None = None) -> Path:
 def take(source: Path, name: str, models: Path, progress: Progress) -> Path:
     """Copies a checkpoint folder into `models`; files that are there in full are not copied again.
     Raises NoWeights where `source` is no complete checkpoint."""
+    source = folder_of(source)
     checkpoint.read_config(source)
+    tokenizer.load(source)
     checkpoint.shards(source)
     _bring(source, models / name, progress)
     return models / name

@@ -14,6 +14,7 @@ from app import doctor
 from model import machine
 from model.machine import Finding
 from model.qwen_audio import QwenAudioConfig
+from model.training import toy
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +30,7 @@ def checkpoint(folder):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"model_type": QwenAudioConfig.model_type}))
     save_file({"weight": torch.zeros(1)}, folder / "model.safetensors")
+    toy.write_tokenizer(folder / "tokenizer.json")
     return folder
 
 

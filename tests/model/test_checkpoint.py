@@ -204,7 +204,11 @@ def test_a_stranger_among_the_weights_is_refused(official, tmp_path):
 
 @pytest.mark.parametrize(
     "config, said",
-    [(None, "holds no config.json"), ("{", "cannot be read"), ('{"model_type": "gpt2"}', "gpt2")],
+    [
+        (None, "holds no config.json"),
+        ("{", "is damaged"),
+        ('{"model_type": "gpt2"}', "gpt2"),
+    ],
 )
 def test_a_folder_that_is_no_checkpoint_says_so(tmp_path, config, said):
     if config is not None:
