@@ -33,6 +33,7 @@ def toy(command: str, scratch: Path) -> list[str]:
     small = {
         "benchmarks.decoding": ["--minutes", "1", "--runs", "1"],
         "benchmarks.full_shape": ["--toy"],
+        "benchmarks.gpu": ["--toy", "--out", str(scratch / "gpu")],
         "benchmarks.guests": ["--guests", "4", "--minutes", "0.3"],
         "benchmarks.crash": ["--moments", "1"],
         "benchmarks.hostile": ["--every", "40"],

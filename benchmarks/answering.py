@@ -22,7 +22,6 @@ from model.cache import KeyValues
 from model.generate import Sampler, decode, embed_rest, prefill
 from model.local import LocalEngine
 from model.messages import Message, Sampling
-from sessions.store import default_folder
 
 
 def bandwidth(device: torch.device) -> float:
@@ -54,9 +53,8 @@ def measure(engine: LocalEngine, n_tokens: int, runs: int) -> dict:
         past = KeyValues(engine.memories.n_layers)
         sampler = Sampler(Sampling(max_tokens=n_tokens, temperature=0), device, engine._banned)
         began = time.perf_counter()
-        *_, logits = prefill(
-            engine.model, embed_rest(engine.model, prompt, 0, engine._hear), past, alpha
-        )
+        rest = embed_rest(engine.model, prompt, 0, engine._hear)
+        *_, logits = prefill(engine.model, rest, past, alpha, engine.chunk)
         tokens = decode(engine.model, logits, past, alpha, sampler, (), n_tokens)
         next(tokens)
         firsts.append(time.perf_counter() - began)
@@ -97,6 +95,8 @@ def _peak(device: torch.device) -> int:
 
 
 def main() -> None:
+    from sessions.store import default_folder
+
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--model", default=weights.DEFAULT, metavar="NAME|DIR")
     cli.add_argument("--full-shape", action="store_true", help="random weights, 8.4 B at 4 bits")

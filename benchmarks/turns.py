@@ -14,7 +14,6 @@ from model import weights
 from model.local import LocalEngine
 from model.messages import Clip, Message, Sampling
 from model.spec import SAMPLE_RATE
-from sessions.store import default_folder
 
 QUESTIONS = (
     ("What do you hear?", True),
@@ -46,6 +45,8 @@ def last_piece(engine: LocalEngine, messages: list[Message], sampling: Sampling)
 
 
 def main() -> None:
+    from sessions.store import default_folder
+
     cli = argparse.ArgumentParser(description=__doc__)
     cli.add_argument("--model", default=weights.DEFAULT, metavar="NAME|DIR")
     cli.add_argument("--seconds", type=float, default=12, help="of each clip; default: %(default)s")

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import wave
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, SYSTEM_PROMPT
 from model.windows import Window
 
 TOLERANCE = 1e-4
+EXACT = Placement(torch.device("cpu"), torch.float32, 32)
 _CLIP = re.compile(r"<audio>(.*?)</audio>", re.DOTALL)
 
 
@@ -162,9 +164,8 @@ def _worst(ours: torch.Tensor, theirs: np.ndarray) -> float:
     return float(difference.max()) if difference.numel() else 0.0
 
 
-def run(folder: Path, device: str = "cpu") -> tuple[dict, list[dict]]:
+def run(folder: Path, where: Placement = EXACT) -> tuple[dict, list[dict]]:
     """Every case of the folder -> (summary, rows)."""
-    where = Placement(pick_device(device), torch.float32, 32)
     model = checkpoint.load(folder / "checkpoint", where, fused=True)
     renderer = Renderer(tokenizer.load(folder / "checkpoint"), model.audio.n_slots_of)
     cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
@@ -200,7 +201,8 @@ def main(argv: list[str] | None = None) -> int:
     cli.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1; default: %(default)s")
     args = cli.parse_args(argv)
     try:
-        summary, rows = run(args.folder, args.device)
+        where = replace(EXACT, device=pick_device(args.device))
+        summary, rows = run(args.folder, where)
     except EarshotError as error:
         cli.error(str(error))
     for row in rows:
