@@ -12,6 +12,7 @@ from typing import BinaryIO
 from sessions import bundle
 from sessions.clips import DIGEST, SUFFIX, Clips
 from sessions.errors import BadBundle
+from sessions.zip_names import files_beside
 
 DOCUMENT, FOLDER = "conversations.json", "clips/"
 LARGEST_CLIP = 500 * 10**6  # bytes; three hours of FLAC at 16 kHz are 200 MB
@@ -24,7 +25,6 @@ UNREADABLE = (  # what the reader raises, having believed what it read
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
     *(ValueError, OverflowError),
 )
-OF_A_MAC = ("__MACOSX/", ".DS_Store")  # what its Finder adds to every archive
 ENCRYPTED = 1  # a flag of a file in it
 TIME = (1980, 1, 1, 0, 0, 0)  # the same conversations make the same file
 
@@ -63,15 +63,11 @@ class Archive:
 
     def __init__(self, archive: zipfile.ZipFile):
         self._archive = archive
-        files = [info for info in archive.infolist() if not _is_ignored(info)]
-        if sum(info.file_size for info in files) > LARGEST:
+        if sum(info.file_size for info in archive.infolist()) > LARGEST:
             raise BadBundle(f"This ZIP file unpacks to more than {LARGEST // 10**9} GB.")
-        self._files: dict[str, zipfile.ZipInfo] = {}
-        for info in files:
-            _check(info)
-            if info.filename in self._files:
-                raise BadBundle(f"This ZIP file holds {info.filename} twice.")
-            self._files[info.filename] = info
+        self._files = files_beside(DOCUMENT, archive.infolist())
+        for name, info in self._files.items():
+            _check(name, info)
         if DOCUMENT not in self._files:
             raise BadBundle(f"This ZIP file holds no conversations: {DOCUMENT} is missing.")
 
@@ -104,13 +100,7 @@ def _index_size(file: BinaryIO) -> int:
     return struct.unpack_from("<L", tail, at + 12)[0]
 
 
-def _is_ignored(info: zipfile.ZipInfo) -> bool:
-    name = info.filename
-    return name in (FOLDER, OF_A_MAC[0]) or name.startswith(OF_A_MAC) or name.endswith(OF_A_MAC[1])
-
-
-def _check(info: zipfile.ZipInfo) -> None:
-    name = info.filename
+def _check(name: str, info: zipfile.ZipInfo) -> None:
     if name != DOCUMENT and not DIGEST.fullmatch(_digest(name)):
         shown = name.encode("ascii", "replace").decode()[:80]
         raise BadBundle(f"This ZIP file holds something that no export has: {shown!r}.")

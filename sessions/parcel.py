@@ -13,9 +13,10 @@ from sessions import backup
 from sessions.archive import UNREADABLE
 from sessions.backup import CLIPS, DATABASE
 from sessions.clips import SUFFIX, Clips
-from sessions.errors import BadBundle, StoreTrouble, as_sentences
+from sessions.errors import FULL, BadBundle, StoreTrouble, as_sentences
+from sessions.zip_names import files_beside
 
-CLIP = re.compile(rf"{CLIPS}/([0-9a-f]{{32}}){re.escape(SUFFIX)}")
+CLIP = re.compile(rf"{CLIPS}/(?:[0-9a-f]{{2}}/)?([0-9a-f]{{32}}){re.escape(SUFFIX)}")
 
 
 def write(folder: Path, file: Path) -> None:
@@ -47,13 +48,31 @@ def unpack(file: Path, folder: Path) -> None:
     clips = Clips(folder / CLIPS)
     try:
         with as_sentences(), zipfile.ZipFile(file) as archive:
-            for info in archive.infolist():
-                path = _place(info.filename, folder, clips)
+            files = files_beside(DATABASE, archive.infolist())
+            if sum(info.file_size for info in files.values()) > shutil.disk_usage(folder).free:
+                raise StoreTrouble(FULL)
+            for name, info in files.items():
+                path = _place(name, folder, clips)
                 path.parent.mkdir(exist_ok=True)
                 with archive.open(info) as packed, path.open("xb") as out:
                     shutil.copyfileobj(packed, out)
     except (*UNREADABLE, RuntimeError, FileExistsError) as error:  # encrypted; a name twice
         raise BadBundle(f"{file} is damaged: copy it again.") from error
+
+
+def settle(folder: Path) -> Path:
+    """The folder of a backup within one that was unpacked by hand: itself, or the only one in it
+    that has a database."""
+    if (folder / DATABASE).exists():
+        return folder
+    within = [path.parent for path in folder.glob(f"*/{DATABASE}")]
+    return within[0] if len(within) == 1 else folder
+
+
+def clip_in(folder: Path, digest: str) -> Path:
+    """Where a backup's folder has a clip: as a store has it, or as `write` packed it."""
+    flat = folder / CLIPS / (digest + SUFFIX)
+    return flat if flat.exists() else Clips(folder / CLIPS).path(digest)
 
 
 def _place(name: str, folder: Path, clips: Clips) -> Path:

@@ -63,7 +63,7 @@ def restore(folder: Path, source: Path) -> Restored:
             backup.copy(found / DATABASE, new)
             _revoke_links(new)
             aside = _set_aside(folder)
-            _bring(Clips(found / CLIPS), Clips(folder / CLIPS), backup.digests(new))
+            _bring(found, Clips(folder / CLIPS), backup.digests(new))
             # Its log goes first: SQLite would write it into whatever file it finds
             for end in ("-wal", "-shm"):
                 (folder / (DATABASE + end)).unlink(missing_ok=True)
@@ -87,16 +87,21 @@ def _opened(source: Path, folder: Path) -> Iterator[Path]:
     if not source.exists():
         raise StoreTrouble(NOT_ONE.format(path=source))
     if source.is_dir():
-        yield source
+        yield parcel.settle(source)
     elif source.name == DATABASE:
         yield source.parent
     else:
         with backup.part(folder / backup.FOLDER) as unpacked:
-            if source.suffix == ".zip":
+            if _is_zip(source):
                 parcel.unpack(source, unpacked)
             else:
                 shutil.copyfile(source, unpacked / DATABASE)
             yield unpacked
+
+
+def _is_zip(source: Path) -> bool:
+    with source.open("rb") as file:
+        return file.read(2) == b"PK" or source.suffix.lower() == ".zip"
 
 
 def _refuse_other(database: Path, source: Path) -> None:
@@ -137,10 +142,11 @@ def _set_aside(folder: Path) -> Path | None:
     return aside
 
 
-def _bring(source: Clips, target: Clips, digests: list[str]) -> None:
+def _bring(source: Path, target: Clips, digests: list[str]) -> None:
     for digest in digests:
-        if source.path(digest).exists() and not target.path(digest).exists():
-            _same(source.path(digest), target.path(digest))
+        clip = parcel.clip_in(source, digest)
+        if clip.exists() and not target.path(digest).exists():
+            _same(clip, target.path(digest))
 
 
 def _same(source: Path, target: Path) -> None:

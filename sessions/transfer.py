@@ -21,6 +21,7 @@ SUFFIXES = {"markdown": ".md", "json": ".json", "zip": ".zip", "html": ".html"}
 LARGEST_PAGE = 2 * 10**9  # bytes of an HTML file: its sound is in it
 LARGEST_TAG = archive.LARGEST_CLIP // 3 * 4 + 1000  # a clip in base64
 FLAC = b"fLaC"  # how its files begin
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how texts in it begin
 
 CLIP = re.compile(rb'\bid="clip-([0-9a-f]{32})"')
 SOUND = re.compile(rb'\bsrc="data:audio/flac;base64,([A-Za-z0-9+/=]*)"')
@@ -75,6 +76,8 @@ def take(store: Store, source: str | PathLike | bytes, check: Check) -> Taken:
         if start.startswith(b"PK"):
             with archive.reading(file) as found:
                 return _stored(store, found.document(), found.sounds(), check)
+        if start.startswith(UTF_16):  # as PowerShell writes files
+            return _stored(store, _as_utf_8(_read(file, bundle.LARGEST)), (), check)
         text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
         if text.startswith(b"{"):
             return _stored(store, _read(file, bundle.LARGEST), (), check)
@@ -120,6 +123,13 @@ def _timed(whole: Whole, seconds: dict[str, float]) -> Whole:
 
     turns = (replace(turn, parts=tuple(map(of, turn.parts))) for turn in whole.turns)
     return replace(whole, turns=tuple(turns))
+
+
+def _as_utf_8(content: bytes) -> bytes:
+    try:
+        return content.decode("utf-16").encode()
+    except UnicodeError:
+        raise BadBundle("This file is damaged: what it says cannot be read as JSON.") from None
 
 
 # HTML
