@@ -55,7 +55,7 @@ def measure(engine: LocalEngine, n_tokens: int, runs: int) -> dict:
         began = time.perf_counter()
         rest = embed_rest(engine.model, prompt, 0, engine._hear)
         *_, logits = prefill(engine.model, rest, past, alpha, engine.chunk)
-        tokens = decode(engine.model, logits, past, alpha, sampler, (), n_tokens)
+        tokens = decode(engine.model, logits, past, alpha, sampler, (), n_tokens, engine.static)
         next(tokens)
         firsts.append(time.perf_counter() - began)
         next(tokens)  # may capture the graph, which is not part of the speed

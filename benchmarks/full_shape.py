@@ -28,9 +28,9 @@ def load(folder: Path, save_to: Path | None, decode: int) -> dict:
 
     before = _peak_gb()
     device = pick_device()
-    where = checkpoint.Placement(device, pick_dtype(device, small=False), 4)
+    where = checkpoint.Placement(device, pick_dtype(device, small=False), 4, fused=True)
     began = time.perf_counter()
-    model = checkpoint.load(folder, where, fused=True, progress=_Progress())
+    model = checkpoint.load(folder, where, progress=_Progress())
     seconds = time.perf_counter() - began
     row = {
         "load_s": round(seconds, 1),

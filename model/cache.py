@@ -11,6 +11,7 @@ import torch
 from model.prompt import SlotKey
 
 _GRAIN = 256  # positions by which buffers grow
+_SLACK = 1.05  # how many times as large as what they hold buffers may stay
 
 
 class KeyValues:
@@ -25,7 +26,7 @@ class KeyValues:
         self.values: list[torch.Tensor | None] = [None] * n_layers
         self.length = 0
         self.capacity = 0
-        self.at: torch.Tensor | None = None  # (1,) int64: see `fixed_step` in model/generate.py
+        self.at: torch.Tensor | None = None  # (1,) int64: see model/static_decoding.py
 
     def __len__(self) -> int:
         return self.length
@@ -50,20 +51,35 @@ class KeyValues:
 
     def reserve(self, capacity: int) -> None:
         """From now on buffers hold at least this many positions, so that they need not move."""
-        self.capacity = max(self.capacity, -(-capacity // _GRAIN) * _GRAIN)
+        self.capacity = max(self.capacity, capacity)
         for layer, held in enumerate(self.keys):
-            if held is not None:
-                self._reserve(layer, self.capacity, held, self.values[layer])
+            if held is not None and held.shape[2] < self.capacity:
+                self._move(layer, self.capacity)
+
+    def trim(self) -> None:
+        """Gives back what buffers hold beyond their positions, but for a little that is not worth a
+        copy."""
+        self.capacity = 0
+        for layer, held in enumerate(self.keys):
+            if held is not None and held.shape[2] > self.length * _SLACK:
+                self._move(layer, self.length)
 
     def _reserve(self, layer: int, end: int, keys: torch.Tensor, values: torch.Tensor) -> None:
         held = self.keys[layer]
         if held is not None and held.shape[2] >= end:
             return
         grown = max(self.capacity, -(-end * 5 // (4 * _GRAIN)) * _GRAIN)
-        for buffers, like in ((self.keys, keys), (self.values, values)):
-            buffer = like.new_zeros(*like.shape[:2], grown, like.shape[3])
-            if buffers[layer] is not None:
-                buffer[:, :, : self.length] = buffers[layer][:, :, : self.length]
+        if held is None:  # nothing to be moved, but its shape
+            self.keys[layer] = keys.new_zeros(*keys.shape[:2], 0, keys.shape[3])
+            self.values[layer] = values.new_zeros(*values.shape[:2], 0, values.shape[3])
+        self._move(layer, grown)
+
+    def _move(self, layer: int, capacity: int) -> None:
+        n = min(self.length, capacity)
+        for buffers in (self.keys, self.values):
+            held = buffers[layer]
+            buffer = held.new_zeros(*held.shape[:2], capacity, held.shape[3])
+            buffer[:, :, :n] = held[:, :, :n]
             buffers[layer] = buffer
 
     def advance(self, n: int) -> None:
@@ -84,12 +100,8 @@ class KeyValues:
         """A copy of the first `length` positions, for a branch."""
         twin = KeyValues(len(self.keys))
         twin.length = length
-        capacity = -(-(length + 1) // _GRAIN) * _GRAIN
         for mine, theirs in ((self.keys, twin.keys), (self.values, twin.values)):
-            for layer, held in enumerate(mine):
-                if held is not None:
-                    theirs[layer] = held.new_zeros(1, held.shape[1], capacity, held.shape[3])
-                    theirs[layer][:, :, :length] = held[:, :, :length]
+            theirs[:] = [held if held is None else held[:, :, :length].clone() for held in mine]
         return twin
 
 
@@ -149,8 +161,10 @@ class Memories:
         return memory
 
     def settle(self) -> None:
-        """Drops the least recently used until the rest fits; also the last, if it alone does not
-        (it is then read anew)."""
+        """Gives back what an answer took beyond its positions, then drops the least recently used
+        until the rest fits; also the last, if it alone does not (it is then read anew)."""
+        for memory in self._kept:
+            memory.past.trim()
         while self._kept and self.nbytes > self.budget:
             self._kept.pop(0)
 

@@ -389,16 +389,14 @@ def load(
     folder: Path,
     where: Placement,
     *,
-    fused: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> QwenAudio:
     """The model in `folder`, official or ours, on `where.device` in `where.bits` bits.
 
-    `fused` is the form for answers, the other that for training (model/layers.py). `progress` is
-    told the bytes read so far and in all. Raises NoWeights.
+    `progress` is told the bytes read so far and in all. Raises NoWeights.
     """
     config = read_config(folder)
-    model = empty(config, fused=fused)
+    model = empty(config, fused=where.fused)
     files = shards(folder)
     if where.device.type == "cuda":
         cuda.prepare()

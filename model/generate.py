@@ -4,7 +4,6 @@ Each step enters inference mode by itself: a generator that held it across a `yi
 on in the thread of whoever is listening.
 """
 
-import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
@@ -22,9 +21,8 @@ from model.messages import Sampling
 from model.placement import CHUNK
 from model.prompt import Prompt
 from model.qwen_audio import QwenAudio
+from model.static_decoding import StaticDecoding
 from model.windows import Window
-
-log = logging.getLogger(__name__)
 
 
 class Sampler:
@@ -117,87 +115,44 @@ def decode(
     sampler: Sampler,
     stop: Collection[int],
     limit: int,
+    static: StaticDecoding | None = None,
 ) -> Iterator[int]:
     """At most `limit` token ids from the logits (1, vocabulary) of the prompt's last position,
-    until one of `stop` (not given out). `past` holds every token given out but the last."""
+    until one of `stop` (not given out). Once it is closed, `past` holds every token given out but
+    the last. `static` is how steps are captured (default: for this answer, where they can be)."""
     step, token = None, sampler(logits)
-    for n in range(1, limit + 1):
-        if token in stop:
-            return
-        yield token
-        if n < limit:
-            step = step or _step(model, past, alpha, limit)  # after the first token: it takes time
-            token = sampler(step(token))
+    try:
+        for n in range(1, limit + 1):
+            if token in stop:
+                return
+            yield token
+            if n < limit:  # made after the first token: it takes time
+                step = step or _step(model, past, alpha, limit, static)
+                token = sampler(step(token))
+    finally:
+        if step is not None:
+            step.close()
 
 
-def _step(model: QwenAudio, past: KeyValues, alpha: float, max_tokens: int):
-    if model.head.weight.device.type == "cuda":
-        try:
-            return CapturedStep(model, past, alpha, max_tokens)
-        except RuntimeError as error:
-            past.at = None
-            log.warning("decoding without a captured graph: %s", error)
-
-    def step(token: int) -> torch.Tensor:
-        ids = torch.tensor([[token]], device=model.head.weight.device)
-        with torch.inference_mode():
-            return read_chunk(model, model.embed(ids, []), past, alpha)
-
-    return step
+def _step(model, past: KeyValues, alpha: float, limit: int, static: StaticDecoding | None):
+    static = static or StaticDecoding.of(model)
+    step = static.begin(past, alpha, limit) if static else None
+    return step or _GrowingStep(model, past, alpha)
 
 
-@torch.inference_mode()
-def fixed_step(
-    model: QwenAudio, past: KeyValues, embeds: torch.Tensor, alpha: float
-) -> torch.Tensor:
-    """One decoding step with no shape or address that changes from step to step: the embedding of
-    a token (1, 1, width) at position `past.at` (1,) -> logits (1, vocabulary). Attention runs over
-    the whole buffers, with what is not written yet masked out."""
-    capacity = past.keys[0].shape[2]
-    mask = (torch.arange(capacity, device=embeds.device) <= past.at)[None, None, None]
-    hidden = model.llm(
-        embeds,
-        past.at[None],
-        alpha=alpha,
-        logn_from=model.logn_from,
-        mask=mask,
-        past=past,
-    )
-    return model.head(hidden[:, -1])
+class _GrowingStep:
+    """A decoding step over exactly what is held."""
 
+    def __init__(self, model: QwenAudio, past: KeyValues, alpha: float):
+        self.model, self.past, self.alpha = model, past, alpha
 
-class CapturedStep:
-    """`fixed_step` as a CUDA graph: one launch for the whole pass. At batch 1 a 4-bit model is
-    bound by launching its thousand small kernels, not by their work. The token's embedding is
-    copied into the graph's input before: it may lie in the processor's memory."""
-
-    def __init__(self, model: QwenAudio, past: KeyValues, alpha: float, max_tokens: int):
-        self.past, self.embedding = past, model.llm.embed_tokens.weight
-        device = model.head.weight.device
-        past.reserve(len(past) + max_tokens)
-        past.at = torch.tensor([len(past)], device=device)
-        self.embeds = torch.zeros(
-            1, 1, self.embedding.shape[1], dtype=self.embedding.dtype, device=device
-        )
-        try:
-            side = torch.cuda.Stream(device)  # warm-up and capture must be off the default stream
-            side.wait_stream(torch.cuda.current_stream(device))
-            with torch.cuda.stream(side):
-                fixed_step(model, past, self.embeds, alpha)
-            torch.cuda.current_stream(device).wait_stream(side)
-            self.graph = torch.cuda.CUDAGraph()
-            # other threads may go on allocating while this one captures
-            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-                self.logits = fixed_step(model, past, self.embeds, alpha)
-        finally:
-            self.at, past.at = past.at, None
-
+    @torch.inference_mode()
     def __call__(self, token: int) -> torch.Tensor:
-        self.embeds[0, 0].copy_(self.embedding.detach()[token])
-        self.at.fill_(len(self.past))
-        self.graph.replay()
-        self.past.advance(1)
-        return self.logits
+        ids = torch.tensor([[token]], device=self.model.head.weight.device)
+        return read_chunk(self.model, self.model.embed(ids, []), self.past, self.alpha)
+
+    def close(self) -> None:
+        pass
 
 
 @torch.inference_mode()

@@ -4,6 +4,7 @@ import codecs
 import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from model.placement import Placement, free_bytes, place, share_cores
 from model.prompt import Prompt, Renderer
 from model.qwen_audio import QwenAudio
 from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, TAGS, WINDOW
+from model.static_decoding import StaticDecoding
 from model.tasks import TASKS, Task
 from model.tokenizer import Tokenizer
 from model.turnstile import Turnstile
@@ -29,6 +31,7 @@ from model.windows import Window, split
 log = logging.getLogger(__name__)
 
 _HEARTBEAT = 0.25  # seconds between two empty pieces while others are served
+_ANSWER = 128  # positions of an answer as most are
 _SHORTEST_ANSWER = 32  # positions that must be left for an answer
 _MACHINE_IS_FULL = "This machine's memory is full: close other programs, or use shorter recordings."
 _SOUND_SHARE = 0.75  # of the context at most for sound, so that talk about it stays possible
@@ -50,6 +53,7 @@ class LocalEngine:
         self.renderer = Renderer(tokens, model.audio.n_slots_of)
         self.memories = Memories(budget, model.config.text_config.num_hidden_layers)
         self.sounds = EncodedSounds(budget // 8)
+        self.static = StaticDecoding.of(model)
         self._turns = Turnstile()
         self._stop = {tokens.control[name] for name in (END_OF_TEXT, IM_START, IM_END)}
         self._banned = _unspeakable(tokens, model.config.text_config.vocab_size) - self._stop
@@ -154,7 +158,7 @@ class LocalEngine:
     def close(self) -> None:
         """Lets go of weights and memories, and gives their memory back to the machine."""
         self._forget()
-        del self.model, self.renderer  # the renderer counts with the model's encoder
+        del self.model, self.static, self.renderer  # the renderer counts with the model's encoder
         _give_back()
 
     def _fit(self, messages: Sequence[Message]) -> tuple[list[list[Window]], list[Unheard]]:
@@ -266,6 +270,7 @@ class LocalEngine:
         n_prompt, n_reused = len(prompt), len(memory.past)
         try:
             rest = embed_rest(self.model, begun, n_reused, self._hear)
+            memory.past.reserve(len(begun) + self._growing_room(sampling))
             chunks = prefill(self.model, rest, memory.past, alpha, self.chunk)
             for logits in chunks:  # noqa: B007 the last counts
                 yield Piece("", (), n_prompt, n_reused)
@@ -275,17 +280,26 @@ class LocalEngine:
             text.decode(b"".join(map(self.tokens.bytes_of, answer)))  # was shown already
             first, left = len(answer), limit - len(answer)
             finish = "stop"
-            for token in decode(self.model, logits, memory.past, alpha, sampler, self._stop, left):
-                answer.append(token)
-                shown = text.decode(self.tokens.bytes_of(token))
-                yield Piece(shown, (token,), n_prompt, n_reused)
-                if in_circles(answer[first:]):
-                    finish = "circles"
-                    break
-                finish = "length" if len(answer) == limit else "stop"
+            tokens = decode(
+                self.model, logits, memory.past, alpha, sampler, self._stop, left, self.static
+            )
+            with closing(tokens):  # it then gives the memory what it has computed
+                for token in tokens:
+                    answer.append(token)
+                    shown = text.decode(self.tokens.bytes_of(token))
+                    yield Piece(shown, (token,), n_prompt, n_reused)
+                    if in_circles(answer[first:]):
+                        finish = "circles"
+                        break
+                    finish = "length" if len(answer) == limit else "stop"
             yield Piece(text.decode(b"", final=True), (), n_prompt, n_reused, finish)
         finally:  # whatever stopped it: a memory knows exactly what it holds
             memory.slots = (prompt.keys + answer)[: len(memory.past)]
+
+    def _growing_room(self, sampling: Sampling) -> int:
+        """Positions kept free for an answer, so that buffers move once; none where it has others
+        while it grows."""
+        return 0 if self.static else min(sampling.max_tokens, _ANSWER)
 
     def _full(self) -> str:
         if self._device.type == "cpu":
@@ -312,6 +326,8 @@ class LocalEngine:
         """All that can be computed anew."""
         self.memories.clear()
         self.sounds.clear()
+        if self.static is not None:
+            self.static.clear()
         _give_back()
 
     @torch.inference_mode()
@@ -329,7 +345,7 @@ class LocalEngine:
 def _loaded(folder: Path, where: Placement, progress: Callable[[int, int], None]) -> QwenAudio:
     """The model; or NoWeights or NoRoom, once what had been read is gone again."""
     try:
-        return checkpoint.load(folder, where, fused=True, progress=progress)
+        return checkpoint.load(folder, where, progress=progress)
     except NoWeights as error:
         refusal = NoWeights(str(error))
     except (RuntimeError, MemoryError) as error:

@@ -166,7 +166,7 @@ def _worst(ours: torch.Tensor, theirs: np.ndarray) -> float:
 
 def run(folder: Path, where: Placement = EXACT) -> tuple[dict, list[dict]]:
     """Every case of the folder -> (summary, rows)."""
-    model = checkpoint.load(folder / "checkpoint", where, fused=True)
+    model = checkpoint.load(folder / "checkpoint", replace(where, fused=True))
     renderer = Renderer(tokenizer.load(folder / "checkpoint"), model.audio.n_slots_of)
     cases = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
     with exact_float32():

@@ -30,6 +30,7 @@ class Placement:
     bits: int
     quantise_head: bool = False  # the output head in `bits` too, where it is not tied
     embedding_on_cpu: bool = False  # its rows are looked up there, and copied to `device`
+    fused: bool = False  # the form of the layers for answers, not for training (model/layers.py)
 
     def device_of(self, parameter: str) -> torch.device:
         """Where a parameter of the model lies, by its name."""
@@ -198,7 +199,7 @@ def place_to_pack(counts: Counts) -> Placement:
         if device.type == "mps":
             continue
         dtype = pick_dtype(device, small=False)
-        one = Placement(device, dtype, 4, embedding_on_cpu=device.type == "cuda")
+        one = Placement(device, dtype, 4, embedding_on_cpu=device.type == "cuda", fused=True)
         # the largest weight stands beside its copy when little else is there yet
         largest = max(counts.embedding, counts.head) * dtype.itemsize
         needed = max(one.bytes_on_device(counts), 2 * largest)
@@ -215,7 +216,7 @@ def place_to_pack(counts: Counts) -> Placement:
 def _whole(device: torch.device, dtype: torch.dtype, bits: int) -> Placement:
     """Not quantised; in 32 bits also where the processor has no bfloat16."""
     dtype = torch.float32 if bits == 32 else dtype
-    return Placement(device, dtype, dtype.itemsize * 8)
+    return Placement(device, dtype, dtype.itemsize * 8, fused=True)
 
 
 def _packed(
@@ -223,9 +224,9 @@ def _packed(
 ) -> list[Placement]:
     """Ways to run in 4 or 8 bits, the fastest first."""
     heads = (True,) if quantise_head else (False, True)
-    ways = [Placement(device, dtype, bits, head) for head in heads]
+    ways = [Placement(device, dtype, bits, head, fused=True) for head in heads]
     if device.type == "cuda" and counts.embedding:
-        ways.append(Placement(device, dtype, bits, True, embedding_on_cpu=True))
+        ways.append(Placement(device, dtype, bits, True, embedding_on_cpu=True, fused=True))
     return ways
 
 

@@ -61,6 +61,11 @@ def is_quantised(layer: nn.Module) -> bool:
     return type(layer).__name__ in ("Linear4bit", "Linear8bitLt")
 
 
+def has_8_bit_layers(model: nn.Module) -> bool:
+    """Whether any of its weights is held in 8 bits."""
+    return any(type(layer).__name__ == "Linear8bitLt" for layer in model.modules())
+
+
 def compress(layer: nn.Module, weight: torch.Tensor, device: torch.device) -> nn.Parameter:
     """A weight (out, in) in floating point -> the parameter for `layer`, quantised on `device`."""
     bnb = library()

@@ -135,7 +135,7 @@ def quantised_copy(folder: Path, progress: Progress) -> Path:
 
     where = place_to_pack(checkpoint.count_weights(checkpoint.read_config(folder)))
     packed = folder.with_name(f"{folder.name}-4bit")
-    model = checkpoint.load(folder, where, fused=True, progress=progress)
+    model = checkpoint.load(folder, where, progress=progress)
     checkpoint.save(model, packed, beside=folder)
     return packed
 

@@ -74,7 +74,7 @@ def _read(engine: LocalEngine, prompt, alpha: float) -> tuple[KeyValues, torch.T
 def _tokens(engine: LocalEngine, past, logits, alpha: float, limit: int):
     """The product's own way of decoding, always the likeliest token."""
     greedy = Sampler(Sampling(max_tokens=limit, temperature=0), logits.device, engine._banned)
-    return decode(engine.model, logits, past, alpha, greedy, (), limit)
+    return decode(engine.model, logits, past, alpha, greedy, (), limit, engine.static)
 
 
 def _eager(engine: LocalEngine, past, logits, alpha: float, limit: int):

@@ -71,10 +71,10 @@ def _packed_alike(setting: Setting) -> dict:
 
 def _kernels(setting: Setting, folder) -> dict:
     """bitsandbytes' products in 4 bits beside float32 on the same unpacked weights, by rows."""
-    model = checkpoint.load(folder, Placement(setting.device, torch.bfloat16, 4))
+    model = checkpoint.load(folder, Placement(setting.device, torch.bfloat16, 4, fused=True))
     torch.manual_seed(0)
     errors, layer = {}, model.llm.layers[1]
-    for name in ("self_attn.q_proj", "mlp.gate_proj", "mlp.down_proj"):
+    for name in ("self_attn.qkv_proj", "mlp.gate_up_proj", "mlp.down_proj"):
         linear = layer.get_submodule(name)
         whole = quantize.weight_of(linear).float()
         for n in _ROWS:

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from model.cache import KeyValues
-from model.generate import Sampler, decode, embed_rest, fixed_step, naive, prefill
+from model.generate import Sampler, decode, embed_rest, naive, prefill
 from model.messages import Message, Sampling
+from model.static_decoding import fixed_step
 from tests.model.conftest import noise, tiny_engine
 
 GREEDY = Sampling(max_tokens=8, temperature=0)
