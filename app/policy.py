@@ -18,6 +18,7 @@ from sessions.store import Store
 
 FILE = "guests.toml"  # in the data folder
 HOUR, MINUTE, MB = 3600.0, 60.0, 10**6
+RECORDED = 2 * 48_000  # bytes a second of what a browser records: 16 bits, at most at 48 kHz
 WRITTEN = """\
 # What guests may do here. Read when Earshot starts; what is left out is as shown.
 
@@ -70,6 +71,12 @@ class Policy:
         """Names of what is not allowed at all, for the page to hide."""
         names = ("upload", "microphone", "sampling", "model")
         return tuple(name for name in names if not getattr(self, name))
+
+    @property
+    def longest_recording(self) -> float:
+        """Seconds that a guest's browser may record at a time, for the page to end it there."""
+        minutes = min(self.minutes_a_clip, self.minutes_of_sound)
+        return min(minutes * MINUTE, self.disk_mb * MB / RECORDED)
 
 
 UNLIMITED = Policy(

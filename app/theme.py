@@ -3,12 +3,12 @@ from outside.
 """
 
 import json
-from collections.abc import Sequence
 
 import gradio as gr
 
 from app import assets, gradios
 from app.i18n import Language
+from app.policy import Policy
 
 LOGO = assets.FOLDER / "logo.svg"
 COOKIE = "earshot-look"
@@ -48,9 +48,12 @@ def head(language: Language) -> str:
     return "".join((*colours, font, style, *scripts, kept))
 
 
-def dressed(html: str, language: Language, look: str, denied: Sequence[str] | None = None) -> str:
-    """Gradio's page with our head, in a language and a look. A guest's hides what is `denied`."""
+def dressed(html: str, language: Language, look: str, policy: Policy | None = None) -> str:
+    """Gradio's page with our head, in a language and a look; a guest's as `policy` has it."""
     chosen = f' data-look="{look}"' if look in LOOKS else ""
-    guests = "" if denied is None else f' data-guest data-no="{" ".join(denied)}"'
+    guests = ""
+    if policy is not None:
+        longest = f"{policy.longest_recording:g}"
+        guests = f' data-guest data-no="{" ".join(policy.denied)}" data-longest="{longest}"'
     html = html.replace('lang="en"', f'lang="{language.code}" dir="ltr"{chosen}{guests}', 1)
     return html.replace("</head>", head(language) + "</head>", 1)

@@ -89,7 +89,7 @@ class Dressed:
             return await self._app(scope, receive, send)
         request = Request(scope)
         is_guest = visitors.KEY in scope and scope[visitors.KEY].is_guest
-        denied = self._policy.denied if is_guest else None
+        policy = self._policy if is_guest else None
         start: Message = {}
         html = b""
 
@@ -102,7 +102,7 @@ class Dressed:
             if message.get("more_body"):
                 return
             look = request.cookies.get(theme.COOKIE, "")
-            body = theme.dressed(html.decode(), i18n.of(request), look, denied).encode()
+            body = theme.dressed(html.decode(), i18n.of(request), look, policy).encode()
             kept = [header for header in start["headers"] if header[0] != b"content-length"]
             start["headers"] = [
                 *kept,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import chat, policy
+from app import chat, policy, theme
 from app.chat import Refused
 from app.i18n import LANGUAGES
 from app.policy import BadPolicy, Policy
@@ -140,3 +140,20 @@ def test_a_full_place_takes_nothing_more_but_lets_go(tmp_path):
                 grows()
         store.delete(id)
         store.purge(0)
+
+
+@pytest.mark.parametrize(
+    "told, seconds",
+    [
+        ({}, 600),
+        ({"minutes_a_clip": 500, "disk_mb": 48, "minutes_of_sound": 500}, 500),  # 48 kHz, 16 bits
+        ({"minutes_a_clip": 90, "minutes_of_sound": 30, "disk_mb": 10_000}, 1800),
+    ],
+)
+def test_a_guests_page_records_no_longer_than_may_come_in(told, seconds):
+    policy = Policy(**told)
+    assert policy.longest_recording == seconds
+    page = theme.dressed('<html lang="en"></head>', LANGUAGES["en"], "", policy)
+    assert f'data-longest="{seconds}"' in page
+    owners = theme.dressed('<html lang="en"></head>', LANGUAGES["en"], "")
+    assert "data-longest" not in owners
