@@ -63,7 +63,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     commands = cli.add_subparsers(dest="command", metavar="|".join(COMMANDS))
 
     ui = commands.add_parser("ui", parents=[which, where], help="open the page (the default)")
-    ui.add_argument("--port", type=int, default=7860, help="default: %(default)s")
+    ui.add_argument("--port", type=_port, default=7860, help="default: %(default)s")
     window = ui.add_mutually_exclusive_group()
     window.add_argument("--no-browser", action="store_true", help="do not open a browser")
     window.add_argument("--desktop", action="store_true", help="open it in a window of its own")
@@ -147,9 +147,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     evaluate.add_argument("--split", help="only the lines of this split")
     evaluate.add_argument("--language", help="only the lines of this language")
-    evaluate.add_argument("--limit", type=int, metavar="N", help="only N of them, at random")
+    evaluate.add_argument("--limit", type=_count, metavar="N", help="only N of them, at random")
     evaluate.add_argument(
-        "--batch", type=int, default=8, metavar="N", help="asked at once; default: %(default)s"
+        "--batch", type=_count, default=8, metavar="N", help="asked at once; default: %(default)s"
     )
     evaluate.add_argument(
         "--items",
@@ -188,13 +188,36 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
             words.wish = _wish(words)
         except ValueError as error:
             ui.error(str(error))
-    try:
-        Sampling(**_chosen(words))
-    except ValueError as error:
-        cli.error(str(error))
+    if words.command == "ask":
+        try:
+            Sampling(**_chosen(words))
+        except ValueError as error:
+            ask.error(str(error))
     if words.command == "ask" and not words.clips and _is_file(words.question):
         ask.error(f'what do you want to know? Add a question: ask {words.question} "…"')
     return words
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 10**9:
+        raise argparse.ArgumentTypeError(f"this is a count of at least 1; got {text}")
+    return number
+
+
+def _weight(text: str) -> tuple[str, float]:
+    name, _, weight = text.rpartition("=")
+    try:
+        return name, float(weight)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"weights are NAME=NUMBER; got {text}") from None
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 65536:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535; got {text}")
+    return number
 
 
 def _text(words: str) -> str:
@@ -288,7 +311,9 @@ def _train_words(train: argparse.ArgumentParser) -> None:
     train.add_argument("--full", action="store_true", help="all of the language model, no adapters")
     train.add_argument("--bits", type=int, choices=[4, 32], help="4: adapters beside 4-bit weights")
     train.add_argument("--temperature", type=float, help="1: tasks as they are; large: all alike")
-    train.add_argument("--weights", nargs="+", metavar="NAME=N", help="of tasks, sources, kinds …")
+    train.add_argument(
+        "--weights", nargs="+", type=_weight, metavar="NAME=N", help="of tasks, sources, kinds …"
+    )
     train.add_argument("--ctc-share", type=float, metavar="N", help="of the reading loss")
     train.add_argument("--hinted", type=int, metavar="N", help="batches of a warm start with hints")
     train.add_argument("--talk", type=as_path, metavar="FILE", help="dialogues of text to mix in")
@@ -621,13 +646,13 @@ def run_train(words: argparse.Namespace) -> None:
     if words.toy:
         train.try_out(words.stage)
         return
-    given = {name: value for name, value in vars(words).items() if value not in (None, False)}
+    chosen = ((name, value) for name, value in vars(words).items() if value is not None)
+    given = {name: value for name, value in chosen if value is not False}
     del given["command"]
     given["data"] = tuple(words.data)
     given["base"] = weights.find(given.get("base", weights.DEFAULT), _models(words))
     given["seconds"] = given.pop("seconds_per_batch", Plan.seconds)
-    pairs = (pair.rpartition("=") for pair in given.get("weights", ()))
-    given["weights"] = {name: float(weight) for name, _, weight in pairs}
+    given["weights"] = dict(given.get("weights", ()))
     train.run(Plan(**given))
 
 

@@ -139,7 +139,7 @@ def sampling_from(stored: str) -> Sampling:
     """As it was stored, which may have been by another version of Earshot."""
     try:
         return Sampling(**json.loads(stored))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise Refused(UNREADABLE) from error
 
 

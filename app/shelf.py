@@ -123,15 +123,15 @@ def _id(asked: dict) -> str:
     return str(asked["conversation"])
 
 
-def _sampling(chosen: dict, usual: Sampling) -> Sampling:
+def _sampling(chosen: object, usual: Sampling) -> Sampling:
     """What was chosen on the page, refused with a sentence where it makes no sense."""
-    values = asdict(usual) | {"seed": None}
-    values |= {name: chosen[name] for name in CHOSEN if chosen.get(name) is not None}
-    for name in ("max_tokens", "seed"):
-        values[name] = None if values[name] is None else int(values[name])
+    if not isinstance(chosen, dict):
+        raise chat.Refused(chat.UNREADABLE)
+    given = {name: chosen[name] for name in CHOSEN if chosen.get(name) not in (None, "")}
     try:
-        if values["max_tokens"] > MOST_TOKENS:
-            raise ValueError(f"max_tokens is at most {MOST_TOKENS}; got {values['max_tokens']}")
-        return Sampling(**values)
+        sampling = Sampling(**asdict(usual) | {"seed": None} | given)
+        if sampling.max_tokens > MOST_TOKENS:
+            raise ValueError(f"max_tokens is at most {MOST_TOKENS}; got {sampling.max_tokens}")
     except ValueError as error:
         raise chat.Refused(str(error)) from None
+    return sampling

@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
@@ -116,7 +117,8 @@ def read_config(folder: Path) -> QwenAudioConfig:
 
 
 def read_sampling(folder: Path) -> Sampling:
-    """How the checkpoint's makers let it speak: generation_config.json, or our defaults."""
+    """How the checkpoint's makers let it speak: generation_config.json, or our defaults where it
+    says nothing, or nothing that makes sense."""
     said = _generation(folder)
     if said.get("do_sample"):
         said = {"temperature": 1.0} | said  # what such a file means where it says nothing
@@ -129,7 +131,15 @@ def read_sampling(folder: Path) -> Sampling:
         "top_k": "top_k",
         "repetition_penalty": "repetition_penalty",
     }
-    return Sampling(**{ours: said[theirs] for theirs, ours in names.items() if theirs in said})
+    sampling = Sampling()
+    for theirs, ours in names.items():
+        if said.get(theirs) is not None:
+            try:
+                sampling = replace(sampling, **{ours: said[theirs]})
+            except ValueError as error:
+                file = folder / "generation_config.json"
+                log.warning("%s: %s. The usual value is taken.", file, error)
+    return sampling
 
 
 def _generation(folder: Path) -> dict:

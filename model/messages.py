@@ -2,12 +2,18 @@
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from numbers import Integral, Real
 
 import numpy as np
 
 from model.spec import SAMPLE_RATE
 
 ROLES = ("system", "user", "assistant")
+MOST_TOKENS = (
+    1_000_000  # of an answer, and of those that one is drawn from: more than any model has
+)
+COLDEST = 0.01  # of temperature: below it the likeliest token is as good as certain
+LARGEST_SEED = 10**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +71,9 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How the next token is drawn. Temperature 0 always takes the likeliest."""
+    """How the next token is drawn. Temperature 0, or one near it, always takes the likeliest.
+    Values come from people, files and other programs: each is checked here, and nowhere else.
+    Raises ValueError with the rule and the value."""
 
     max_tokens: int = 512
     temperature: float = 0.7
@@ -75,19 +83,52 @@ class Sampling:
     seed: int | None = None  # the same seed and prompt draw the same answer
 
     def __post_init__(self):
-        if self.max_tokens < 1:
-            raise ValueError(f"max_tokens is a count of at least 1; got {self.max_tokens}")
-        if not 0 <= self.temperature <= 5:
-            raise ValueError(f"temperature lies between 0 and 5; got {self.temperature}")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p is a share of probability, 0 < p <= 1; got {self.top_p}")
-        if self.top_k < 0:
-            raise ValueError(f"top_k is a count, 0 for all; got {self.top_k}")
-        if not 0 < self.repetition_penalty <= 5:
+        for name in ("max_tokens", "top_k", "seed"):  # JSON has 3.0 for 3
+            value = getattr(self, name)
+            if isinstance(value, float) and value.is_integer():
+                object.__setattr__(self, name, int(value))
+        if not (_is_whole(self.max_tokens) and self.max_tokens >= 1):
+            raise ValueError(f"max_tokens is a count of at least 1; got {_shown(self.max_tokens)}")
+        if self.max_tokens > MOST_TOKENS:
+            raise ValueError(f"max_tokens is at most {MOST_TOKENS}; got {_shown(self.max_tokens)}")
+        if not (_is_number(self.temperature) and 0 <= self.temperature <= 5):
+            raise ValueError(f"temperature lies between 0 and 5; got {_shown(self.temperature)}")
+        if self.temperature < COLDEST:  # the same words, and nothing is divided by nearly nothing
+            object.__setattr__(self, "temperature", 0.0)
+        if not (_is_number(self.top_p) and 0 < self.top_p <= 1):
             raise ValueError(
-                "repetition_penalty lies between 0 and 5, 1 for none; "
-                f"got {self.repetition_penalty}"
+                f"top_p is a share of probability, 0 < p <= 1; got {_shown(self.top_p)}"
             )
+        if not (_is_whole(self.top_k) and 0 <= self.top_k <= MOST_TOKENS):
+            raise ValueError(
+                f"top_k is a count up to {MOST_TOKENS}, 0 for all; got {_shown(self.top_k)}"
+            )
+        if not (_is_number(self.repetition_penalty) and 0.1 <= self.repetition_penalty <= 5):
+            raise ValueError(
+                "repetition_penalty lies between 0.1 and 5, 1 for none; "
+                f"got {_shown(self.repetition_penalty)}"
+            )
+        if not (self.seed is None or (_is_whole(self.seed) and abs(self.seed) < LARGEST_SEED)):
+            raise ValueError(
+                f"seed is a whole number of at most 18 digits; got {_shown(self.seed)}"
+            )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _shown(value: object) -> str:
+    """A value in a refusal: it may be anything, of any length."""
+    try:
+        text = str(value) if _is_number(value) else repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a longer number"
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 @dataclass(frozen=True)

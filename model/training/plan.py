@@ -1,6 +1,7 @@
 """What one run is to do, and the refusal of what makes no sense. Reads no sound, loads no model."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,11 @@ from model.training.stages import STAGES
 
 NAME = "plan.json"
 PASSES, FEWEST = 12, 150  # over the recordings of one's own, and steps at least
+POSITIVE = (
+    *("steps", "minutes", "seconds", "accumulate", "rate"),
+    *("layers", "rank", "temperature", "log_every"),
+)
+OPTIONS = {"seconds": "seconds_per_batch"}  # what the command calls it
 WARM_UP = 50  # steps, or a tenth of a run that is short
 
 
@@ -71,6 +77,19 @@ class Plan:
             raise CannotTrain(
                 f"--longest is at most {mixture.LONGEST:g} seconds; got {self.longest:g}."
             )
+        for name in POSITIVE:
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                option = OPTIONS.get(name, name).replace("_", "-")
+                raise CannotTrain(f"--{option} is more than 0; got {value:g}.")
+        for name in ("warm_up", "ctc_share", "hinted", "workers"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise CannotTrain(f"--{name.replace('_', '-')} is at least 0; got {value:g}.")
+        if not 0 <= self.seed < 2**32:  # as NumPy wants it
+            raise CannotTrain(f"--seed is a whole number of at most 9 digits; got {self.seed}.")
+        if any(not 0 <= weight < math.inf for weight in self.weights.values()):
+            raise CannotTrain("--weights are numbers of at least 0.")
         if not self.steps and not self.minutes and self.stage != "adapt":
             raise CannotTrain("How long is it to learn? Give --minutes or --steps.")
         if self.teacher and not STAGES[self.stage].asks:

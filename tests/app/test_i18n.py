@@ -171,7 +171,7 @@ def reached(files):
 
 
 REFUSING = reached(ENTRIES)  # what a page can come to hear of; the command line alone says the rest
-SAMPLING = ("max_tokens", "temperature", "top_p")  # whose ValueErrors the settings show
+SAMPLING = ("max_tokens", "temperature", "top_p", "seed")  # whose ValueErrors the settings show
 
 
 def kinds(error):
