@@ -9,8 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from model.messages import Message, Piece, Sampling
+from model.messages import Message, Piece, Sampling, numbered
+from model.spec import SAMPLE_RATE
 from model.tasks import TASKS, Task
+from model.windows import split
+
+SHORTEST_ANSWER = 32  # positions that must be left for an answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,18 @@ class Unheard:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """A window of a clip that is read, in seconds of that clip; of no length for a clip of which
+    nothing is."""
+
+    message: int  # in which message the clip stands, from 0 …
+    number: int  # … and which of its clips it is, from 1: "Audio 1" in the prompt
+    digest: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Room:
     """How full the context is for given messages."""
 
@@ -51,10 +67,17 @@ class Room:
     context: int  # positions there are
     unheard: tuple[Unheard, ...] = ()  # what would be left out, and is said to be
     costs: tuple[int, ...] = ()  # positions of each clip, in reading order
+    heard: tuple[Heard, ...] = ()  # in reading order
+    is_cut: bool = False  # whether sound had to make room for words
 
     @property
     def left(self) -> int:
         return max(0, self.context - self.used)
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether there is room for an answer."""
+        return self.left >= SHORTEST_ANSWER
 
 
 class Engine(Protocol):
@@ -67,7 +90,8 @@ class Engine(Protocol):
     ) -> Iterator[Piece]:
         """Stream the answer to the last message; with `task`, a row of model/tasks.py or its name,
         to that. A last message of the assistant's is an answer that was begun: what is streamed
-        goes on from it. Raises DoesNotFit before the first piece."""
+        goes on from it. Of sound what `room` says is heard; raises DoesNotFit before the first
+        piece where the words alone are too many (model/fitting.py leaves out earlier ones)."""
         ...
 
     def room(self, messages: Sequence[Message]) -> Room: ...
@@ -109,7 +133,13 @@ class Parrot:
     def room(self, messages):
         words = sum(len(p.split()) for m in messages for p in m.parts if isinstance(p, str))
         costs = tuple(round(25 * clip.seconds) + 2 for m in messages for clip in m.clips)
-        return Room(words + sum(costs), self.about.context, costs=costs)
+        heard = tuple(
+            Heard(i, number, clip.digest, window.start / SAMPLE_RATE, window.end / SAMPLE_RATE)
+            for i, message in enumerate(messages)
+            for number, clip in numbered(message)
+            for window in split(clip)
+        )
+        return Room(words + sum(costs), self.about.context, costs=costs, heard=heard)
 
     def close(self):
         pass

@@ -6,14 +6,15 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import torch
 
-from model import batch, checkpoint, cuda, quantize, tokenizer
+from model import batch, checkpoint, cuda, quantize, selection, tokenizer
 from model.cache import EncodedSounds, Memories
 from model.circles import in_circles
-from model.engine import About, Room, Unheard
+from model.engine import SHORTEST_ANSWER, About, Room
 from model.errors import DoesNotFit, NoRoom, NoWeights, is_out_of_memory
 from model.generate import Sampler, decode, embed_rest, prefill
 from model.mel import log_mel, n_frames
@@ -21,6 +22,7 @@ from model.messages import Message, Piece, Sampling
 from model.placement import Placement, free_bytes, place, share_cores
 from model.prompt import Prompt, Renderer
 from model.qwen_audio import QwenAudio
+from model.selection import LABEL, SOUND_SHARE, Selection
 from model.spec import END_OF_TEXT, IM_END, IM_START, SAMPLE_RATE, TAGS, WINDOW
 from model.static_decoding import StaticDecoding
 from model.tasks import TASKS, Task
@@ -32,9 +34,7 @@ log = logging.getLogger(__name__)
 
 _HEARTBEAT = 0.25  # seconds between two empty pieces while others are served
 _ANSWER = 128  # positions of an answer as most are
-_SHORTEST_ANSWER = 32  # positions that must be left for an answer
 _MACHINE_IS_FULL = "This machine's memory is full: close other programs, or use shorter recordings."
-_SOUND_SHARE = 0.75  # of the context at most for sound, so that talk about it stays possible
 
 
 class LocalEngine:
@@ -150,10 +150,11 @@ class LocalEngine:
 
     def room(self, messages: Sequence[Message]) -> Room:
         """How full the context would be, and which stretches of sound would not fit."""
-        heard, unheard = self._fit(messages)
-        used = len(self.renderer.chat(messages, heard))
-        costs = tuple(sum(map(self._cost, windows)) for windows in heard)
-        return Room(used, self.about.context, tuple(unheard), costs)
+        read = self._select(messages)
+        used = len(self.renderer.chat(messages, read.windows))
+        costs = tuple(sum(map(self._cost, windows)) for windows in read.windows)
+        heard, unheard = tuple(read.heard()), tuple(read.unheard())
+        return Room(used, self.about.context, unheard, costs, heard, read.is_cut)
 
     def close(self) -> None:
         """Lets go of weights and memories, and gives their memory back to the machine."""
@@ -161,26 +162,20 @@ class LocalEngine:
         del self.model, self.static, self.renderer  # the renderer counts with the model's encoder
         _give_back()
 
-    def _fit(self, messages: Sequence[Message]) -> tuple[list[list[Window]], list[Unheard]]:
-        """The windows of each clip, in reading order, as far as sound may fill the context.
-
-        Earlier clips first and the share fixed, so that what was heard once stays heard as the
-        conversation grows (and stays remembered: the prompt keeps its beginning)."""
-        left = int(self.about.context * _SOUND_SHARE)
-        heard, unheard = [], []
-        for message in messages:
-            for clip in message.clips:
-                windows, taken = split(clip), []
-                for window in windows:
-                    cost = self._cost(window) + _LABEL
-                    if cost > left:
-                        start, end = window.start / SAMPLE_RATE, clip.seconds
-                        unheard.append(Unheard(clip.digest, start, end))
-                        break
-                    left -= cost
-                    taken.append(window)
-                heard.append(taken)
-        return heard, unheard
+    def _select(self, messages: Sequence[Message]) -> Selection:
+        """The windows of each clip, as far as sound may fill the context, and words let it."""
+        if not self.model.config.chats:
+            return selection.first_of_last(messages)
+        found = selection.within(messages, int(self.about.context * SOUND_SHARE), self._cost)
+        while any(found.windows):
+            used = len(self.renderer.chat(messages, found.windows))
+            over = used + SHORTEST_ANSWER - self.about.context
+            if over <= 0:
+                break
+            costs = (self._cost(window) + LABEL for clip in found.windows for window in clip)
+            less = selection.within(messages, sum(costs) - over, self._cost)
+            found = replace(less, is_cut=True)
+        return found
 
     def _cost(self, window: Window) -> int:
         """Positions of a window's sound, with its two boundaries."""
@@ -204,34 +199,52 @@ class LocalEngine:
         ]
 
     def _prompt(self, messages: Sequence[Message], task: str | Task | None) -> Prompt:
-        if task is None and not self.model.config.chats:
+        """Raises DoesNotFit."""
+        if task is None and self.model.config.chats:
+            prompt = self._chat(messages)
+        elif task is None:
             question = next(m for m in reversed(messages) if m.role == "user")
-            asked = any(isinstance(part, str) and part.strip() for part in question.parts)
-            task = "question" if asked else "transcribe"
-        if task is None:
-            return self._chat(messages)
-        return self._tagged(messages, TASKS[task] if isinstance(task, str) else task)
-
-    def _chat(self, messages: Sequence[Message]) -> Prompt:
-        heard, _ = self._fit(messages)
-        if not all(heard):
-            raise DoesNotFit(
-                "The recordings of this conversation fill what the model can take in at once, and "
-                "one of them would not be heard at all. Start a new conversation with it, or "
-                "remove an earlier one."
-            )
-        prompt = self.renderer.chat(messages, heard)
-        if len(prompt) + _SHORTEST_ANSWER > self.about.context:
-            raise DoesNotFit(
-                f"This conversation takes {len(prompt)} of the {self.about.context} positions the "
-                "model reads at once, and leaves no room for an answer. Start a new conversation, "
-                "or shorten the question."
-            )
+            name = "question" if question.has_words else "transcribe"
+            prompt = self._tagged(messages, TASKS[name])
+        else:
+            prompt = self._tagged(messages, TASKS[task] if isinstance(task, str) else task, True)
+        if len(prompt) + SHORTEST_ANSWER > self.about.context:
+            raise DoesNotFit(self._too_long(messages, len(prompt)))
         return prompt
 
-    def _tagged(self, messages: Sequence[Message], task: Task) -> Prompt:
+    def _chat(self, messages: Sequence[Message]) -> Prompt:
+        return self.renderer.chat(messages, self._select(messages).windows)
+
+    def _too_long(self, messages: Sequence[Message], used: int) -> str:
+        """Whose words are too many, and by how much."""
+        context, over = self.about.context, used + SHORTEST_ANSWER - self.about.context
+        if messages[-1].role == "assistant":
+            return (
+                f"This answer has filled the {context} positions the model reads at once, and "
+                "cannot go on: ask for the rest in another question."
+            )
+        told = [message for message in messages[:1] if message.role == "system"]
+        n_told = len(self.renderer.chat(told, [], answer=False)) if told else 0
+        if n_told > context // 2:
+            return (
+                f"The instructions of this conversation take {n_told} of the {context} positions "
+                "the model reads at once, and leave no room for an answer: shorten them in its "
+                "settings."
+            )
+        *before, question = messages
+        clips = tuple(part for part in question.parts if not isinstance(part, str))
+        bare = [*before, replace(question, parts=clips)]
+        frame = len(self.renderer.chat(bare, [[] for m in bare for _ in m.clips]))
+        percent = min(100, ceil(100 * over / max(1, used - frame)))
+        return (
+            f"This question takes {used} of the {context} positions the model reads at once, "
+            f"{over} too many, and leaves no room for an answer: shorten it by {percent} %."
+        )
+
+    def _tagged(self, messages: Sequence[Message], task: Task, is_whole: bool = False) -> Prompt:
+        """The last clip's first window and the task's tags; all of the clip, if it `is_whole`."""
         clips = [clip for message in messages for clip in message.clips][-1:]
-        if not clips or clips[0].seconds > WINDOW / SAMPLE_RATE:
+        if not clips or (is_whole and clips[0].seconds > WINDOW / SAMPLE_RATE):
             raise DoesNotFit(
                 f"The task {task.name!r} is about one recording of at most 30 s: attach one, or "
                 "cut it."
@@ -367,11 +380,8 @@ def _give_back() -> None:
 
 def _heard_at_once(model: QwenAudio, context: int) -> float:
     """Seconds of sound that fit, window by window."""
-    cost = model.audio.n_slots_of(WINDOW) + 2 + _LABEL
-    return context * _SOUND_SHARE / cost * WINDOW / SAMPLE_RATE
-
-
-_LABEL = 22  # positions at most for "Audio 12 (1:23:20 to 1:23:48):" and the line's end
+    cost = model.audio.n_slots_of(WINDOW) + 2 + LABEL
+    return context * SOUND_SHARE / cost * WINDOW / SAMPLE_RATE
 
 
 def _unspeakable(tokens: Tokenizer, vocab_size: int) -> set[int]:

@@ -53,11 +53,21 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Missing:
+    """Stands where a clip was whose sound can no longer be read. It is counted, and not heard."""
+
+    digest: str
+
+
+Part = str | Clip | Missing
+
+
+@dataclass(frozen=True)
 class Message:
     """One side's words and sounds, in the order in which they were put."""
 
     role: str
-    parts: tuple[str | Clip, ...]
+    parts: tuple[Part, ...]
 
     def __post_init__(self):
         if self.role not in ROLES:
@@ -67,6 +77,16 @@ class Message:
     @property
     def clips(self) -> list[Clip]:
         return [part for part in self.parts if isinstance(part, Clip)]
+
+    @property
+    def has_words(self) -> bool:
+        return any(isinstance(part, str) and part.strip() for part in self.parts)
+
+
+def numbered(message: Message) -> list[tuple[int, Clip]]:
+    """The clips of a message as they are counted in it, from 1: one that is missing counts too."""
+    counted = enumerate((part for part in message.parts if not isinstance(part, str)), 1)
+    return [(number, part) for number, part in counted if isinstance(part, Clip)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ in text; typed text forms no control token (`allowed` below).
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from model.messages import Message
+from model.messages import Clip, Message
 from model.spec import (
     AUDIO_END,
     AUDIO_PAD,
@@ -21,6 +21,8 @@ from model.spec import (
 from model.tasks import Task
 from model.tokenizer import Tokenizer
 from model.windows import Window
+
+UNHEARD = "(not available)"  # what the model reads in place of a clip's sound
 
 SlotKey = int | tuple[str, int, int, int]  # a token id, or (clip digest, start, end, slot)
 
@@ -53,7 +55,8 @@ class Renderer:
         answer: bool = True,
     ) -> Prompt:
         """ChatML for the whole conversation. Each clip stands on a line of its own, numbered from 1
-        through its turn; `heard` has the windows of each, in reading order. With `answer`, the
+        through its turn; `heard` has the windows of each, in reading order. Of one without a window
+        it is said that it cannot be heard, and of one that is missing. With `answer`, the
         prompt ends where the assistant begins to speak, or goes on: a last message of its own is
         one that it has not finished.
 
@@ -72,8 +75,11 @@ class Renderer:
                     parts.append(part)
                     continue
                 n_clips += 1
-                for window in next(each):
+                windows = next(each) if isinstance(part, Clip) else ()
+                for window in windows:
                     parts += [f"{_label(n_clips, window)}:", window, "\n"]
+                if not windows:
+                    parts.append(f"Audio {n_clips}: {UNHEARD}\n")
             allowed = TAGS if message.role == "assistant" else ()
             self.turn(prompt, message.role, parts, allowed, first=i == 0)
         if answer:

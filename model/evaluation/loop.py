@@ -202,7 +202,7 @@ def _ask(engine: Engine, items: Sequence[Item]) -> list[dict]:
         benchmark, language = judged(items[0].task), items[0].language
         tags = benchmark.row.spoken_in(language) if language else benchmark.row
         how = {"max_tokens": benchmark.max_tokens, "tags": tags}
-    while asked := [talk for talk in talks if talk.ask()]:
+    while asked := [talk for talk in talks if talk.ask() and _is_heard(engine, talk)]:
         try:
             said = answers(engine, [talk.messages for talk in asked], **how)
         except DoesNotFit:  # one of them: each alone then
@@ -210,6 +210,14 @@ def _ask(engine: Engine, items: Sequence[Item]) -> list[dict]:
         for talk, answer in zip(asked, said, strict=True):
             talk.answer = answer
     return [talk.row() for talk in talks]
+
+
+def _is_heard(engine: Engine, talk: _Talk) -> bool:
+    """Whether something of each of its recordings is; else it is not asked."""
+    room = engine.room(talk.messages)
+    if room.has_answer and any(one.start == 0 for one in room.unheard):
+        talk.fail(DoesNotFit("One of its recordings does not fit, and would not be heard at all."))
+    return not talk.why
 
 
 def answers(

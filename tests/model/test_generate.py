@@ -1,7 +1,9 @@
 """Sampling, stopping, whole characters, order of service."""
 
+import re
 import threading
 import time
+from math import ceil
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ import torch
 from model.errors import DoesNotFit
 from model.generate import Sampler
 from model.longcontext import logn_scale, ntk_alpha
-from model.messages import Clip, Message, Sampling
+from model.messages import Clip, Message, Missing, Sampling
 from model.turnstile import Turnstile
+from model.windows import split
 from tests.model.conftest import noise, tiny_engine
 
 CPU = torch.device("cpu")
@@ -123,8 +126,89 @@ def test_what_of_a_long_recording_is_not_heard_is_said():
     assert unheard.digest == clip.digest and unheard.end == seconds
     assert 200 < unheard.start < 300
     assert 0 < room.used < room.context
-    with pytest.raises(DoesNotFit, match="would not be heard at all"):
-        next(engine.reply([Message("user", (clip, noise(20), "?"))], Sampling()))
+    both = [Message("user", (clip, noise(20), "?"))]
+    assert [u.start for u in engine.room(both).unheard] == [unheard.start, 0]
+    assert list(engine.reply(both, Sampling(max_tokens=2)))[-1].n_prompt == engine.room(both).used
+
+
+def test_a_new_recording_is_heard_and_the_old_ones_make_room_from_their_ends():
+    engine = tiny_engine()
+    old, new = long_tone(900), noise(70)
+    talk = [Message("user", (old, "?")), Message("assistant", ("well",))]
+    before = engine.room(talk).unheard[0].start
+    talk.append(Message("user", (new, "and this?")))
+    (unheard,) = engine.room(talk).unheard
+    assert unheard.digest == old.digest and 0 < unheard.start < before
+    talk += [Message("assistant", ("hm",)), Message("user", ("sure?",))]
+    assert engine.room(talk).unheard == (unheard,)  # what is talked about stays heard
+
+
+def test_a_long_question_about_a_long_recording_is_read_and_takes_room_from_it():
+    engine = tiny_engine()
+    question = Message("user", (long_tone(900), "word " * 1200))
+    room = engine.room([question])
+    assert room.is_cut and room.has_answer and 0 < room.unheard[0].start < 100
+    assert list(engine.reply([question], Sampling(max_tokens=2)))[-1].n_prompt == room.used
+
+
+def test_what_is_heard_names_each_window_and_its_clip_by_the_prompts_numbers():
+    engine = tiny_engine()
+    one, other = noise(70), noise(3, seed=1)
+    talk = [Message("user", (Missing("f" * 32), one, other)), Message("assistant", ("a",))]
+    heard = engine.room([*talk, Message("user", (one, "?"))]).heard
+    windows = [(w.start / 16_000, w.end / 16_000) for w in split(one)]
+    assert [(h.message, h.number, h.digest, h.start, h.end) for h in heard] == [
+        *((0, 2, one.digest, *window) for window in windows),
+        (0, 3, other.digest, 0.0, 3.0),
+        *((2, 1, one.digest, *window) for window in windows),
+    ]
+
+
+def test_a_model_that_reads_tags_hears_the_beginning_of_the_newest_recording_and_says_so():
+    engine = tiny_engine(chats=False)
+    old, new = noise(3), noise(70, seed=1)
+    talk = [Message("user", (old, "?")), Message("assistant", ("a",)), Message("user", (new, "?"))]
+    end = split(new)[0].end / 16_000
+    assert [(u.digest, u.start, u.end) for u in engine.room(talk).unheard] == [
+        (old.digest, 0, 3),
+        (new.digest, end, 70),
+    ]
+    assert list(engine.reply(talk, Sampling(max_tokens=2)))[-1].finish
+    with pytest.raises(DoesNotFit, match="at most 30 s"):  # who names a task means all of it
+        next(engine.reply(talk, Sampling(), task="caption"))
+    with pytest.raises(DoesNotFit, match="shorten it by"):
+        next(engine.reply([Message("user", (old, "word " * 2000))], Sampling()))
+
+
+FRAME = 57  # positions around a question: who speaks, and the usual instructions
+
+
+@pytest.mark.parametrize("words", [1639, 2000, 20_000])
+def test_a_question_that_is_too_long_is_told_by_how_much(words):
+    """Shortened by so much it fits, and by a little less it does not."""
+    engine, text = tiny_engine(), "word " * words
+    with pytest.raises(DoesNotFit) as refused:
+        next(engine.reply([Message("user", (text,))], Sampling()))
+    used, context, over, percent = map(int, re.findall(r"\d+", str(refused.value)))
+    assert (used, context, over) == (len(text) + FRAME, 8192, len(text) + FRAME + 32 - 8192)
+    shorter = text[: -ceil(percent / 100 * len(text))]
+    assert engine.room([Message("user", (shorter,))]).has_answer
+    longer = text[: -int((percent - 1.5) / 100 * len(text))] if percent > 1 else text
+    assert not engine.room([Message("user", (longer,))]).has_answer
+
+
+def test_whose_words_are_too_many_is_said():
+    engine = tiny_engine()
+    told = Message("system", ("word " * 2000,))
+    with pytest.raises(DoesNotFit, match="instructions of this conversation take"):
+        next(engine.reply([told, Message("user", ("?",))], Sampling()))
+    begun = [Message("user", ("?",)), Message("assistant", ("word " * 2000,))]
+    with pytest.raises(DoesNotFit, match="cannot go on"):
+        next(engine.reply(begun, Sampling()))
+
+
+def long_tone(seconds):
+    return Clip.of((np.sin(np.arange(seconds * 16_000) / 9) * 9000).astype(np.int16))
 
 
 def test_what_was_heard_stays_heard_as_the_conversation_grows():
