@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see placement.share_cores
@@ -14,9 +14,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see placeme
 from app import standard_streams  # noqa: E402
 from app.wish import LINK, NONE, PASSWORD, WAYS, Wish, seconds_of  # noqa: E402
 from model.engine import Parrot  # noqa: E402
-from model.errors import EarshotError, Empty  # noqa: E402
+from model.errors import DoesNotFit, EarshotError, Empty  # noqa: E402
+from model.fitting import Fitted, fitted  # noqa: E402
 from model.library import PARROT  # noqa: E402
-from model.messages import Message, Piece, Sampling  # noqa: E402
+from model.messages import Clip, Message, Piece, Sampling  # noqa: E402
 from model.paths import as_path, from_environment  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
 from sessions.errors import DAMAGED, StoreError  # noqa: E402
@@ -398,7 +399,7 @@ def run_ui(words: argparse.Namespace) -> None:
     )
 
 
-def run_ask(words: argparse.Namespace) -> None:
+def run_ask(words: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from model import audio
@@ -407,18 +408,40 @@ def run_ask(words: argparse.Namespace) -> None:
     clips = [_clip(name, audio) for name in words.clips]
     engine = open_engine(words)
     sampling = replace(engine.about.sampling, **_chosen(words))
-    messages = [Message("user", (*clips, words.question))]
+    asked = [(*clips, words.question), *((question,) for question in words.then)]
+    turns: list[Message] = []
+    left_out: list[str] = []
+    is_refused = False
     with contextlib.closing(engine):
-        for missed in engine.room(messages).unheard:
-            number = 1 + next(i for i, clip in enumerate(clips) if clip.digest == missed.digest)
-            standard_streams.complain(
-                f"Of Audio {number}, {missed.start:.0f} to {missed.end:.0f} s do not fit and are "
-                "not heard."
-            )
-        said = _print_answer(engine.reply(messages, sampling, task=words.task))
-        for question in words.then:
-            messages += [Message("assistant", (said,)), Message("user", (question,))]
-            said = _print_answer(engine.reply(messages, sampling, task=words.task))
+        for parts in asked:
+            turns.append(Message("user", parts))
+            given = fitted(engine.room, turns)
+            before, left_out = left_out, _left_out(given, clips)
+            for sentence in (one for one in left_out if one not in before):
+                standard_streams.complain(sentence)
+            try:
+                said = _print_answer(engine.reply(given.messages, sampling, task=words.task))
+            except DoesNotFit as error:  # of this question alone
+                standard_streams.complain(str(error))
+                is_refused = True
+            else:
+                turns.append(Message("assistant", (said,)))
+    return int(is_refused)
+
+
+def _left_out(given: Fitted, clips: Sequence[Clip]) -> list[str]:
+    """What of a conversation the next answer does not rest on."""
+    if not given.room.has_answer:
+        return []
+    numbers = {clip.digest: number for number, clip in reversed([*enumerate(clips, 1)])}
+    told = [
+        f"Of Audio {numbers[one.digest]}, {one.start:.0f} to {one.end:.0f} s do not fit and are "
+        "not heard."
+        for one in given.room.unheard
+    ]
+    if given.left_out:
+        told.append(f"Earlier turns do not fit and are not read: {given.left_out}.")
+    return told
 
 
 def _print_answer(pieces: Iterable[Piece]) -> str:

@@ -12,18 +12,22 @@ from dataclasses import asdict
 
 from model import audio
 from model.engine import About, Engine
-from model.errors import EarshotError, is_out_of_memory
-from model.messages import Clip, Message, Sampling
+from model.errors import EarshotError, Unplayable, is_out_of_memory
+from model.fitting import Fitted, fitted
+from model.messages import Clip, Message, Missing, Sampling
 from sessions.errors import StoreError, as_sentences
 from sessions.lines import LEAF
 from sessions.records import (
     CIRCLES,
+    DAMAGED,
     DONE,
     FAILED,
+    GONE,
     LENGTH,
     STOPPED,
     ClipRef,
     Conversation,
+    Heard,
     Part,
     Turn,
     Unheard,
@@ -38,6 +42,8 @@ UNREADABLE = (
     "How words are chosen in this conversation cannot be read: choose it anew in its settings."
 )
 MEMORY = "This machine's memory is full: close other programs, or use shorter recordings."
+ALONE_LOST = "The recording of this question is gone or damaged: attach it again."
+NOTHING_LEFT = "The recordings of this question are gone or damaged: attach them again."
 OURS = "Something went wrong inside Earshot; its log says what. Nothing you sent is lost."
 ANSWERS_IN = {  # languages one can ask for, as a model knows them
     "ar": "Arabic",
@@ -58,6 +64,14 @@ class Refused(EarshotError):
     """What was asked for cannot be done, or not now."""
 
 
+class Lost(Refused):
+    """A stored recording cannot be read any more: it is GONE or DAMAGED."""
+
+    def __init__(self, sentence: str, why: str):
+        super().__init__(sentence)
+        self.why = why
+
+
 class Recall:
     """Stored clips as samples. The latest stay in memory, since every question reads them all."""
 
@@ -68,11 +82,31 @@ class Recall:
         self._lock = threading.Lock()
 
     def clip(self, ref: ClipRef) -> Clip:
+        """Raises Lost where its file is gone or damaged."""
         with self._lock:
             clip = self._clips.get(ref.digest)
         if clip is None:
-            clip = audio.decode(self._store.clips.path(ref.digest), name=ref.name or "The clip")
+            clip = self._read(ref)
         self.know(clip)
+        return clip
+
+    def part(self, ref: ClipRef) -> Clip | Missing:
+        """The clip, or what stands in its place."""
+        try:
+            return self.clip(ref)
+        except Lost as error:
+            return Missing(ref.digest, error.why)
+
+    def _read(self, ref: ClipRef) -> Clip:
+        path, name = self._store.clips.path(ref.digest), ref.name or ref.digest
+        if not path.exists():
+            raise Lost(f"The recording {name} is no longer stored: attach it again.", GONE)
+        try:
+            clip = audio.decode(path, name=name)
+        except (Unplayable, OSError):
+            clip = None
+        if clip is None or clip.digest != ref.digest:
+            raise Lost(f"The file of the recording {name} is damaged: attach it again.", DAMAGED)
         return clip
 
     def know(self, clip: Clip) -> None:
@@ -193,10 +227,11 @@ def answer(
         yield said
         before = messages_before(store, turn, recall)
         doing(LISTENING if any(message.clips for message in before) else THINKING)
-        unheard = engine.room(before).unheard
-        store.mark_unheard(turn.id, [Unheard(u.digest, u.start, u.end) for u in unheard])
+        given = fitted(engine.room, before)
+        store.mark_unheard(turn.id, *rests_on(given))
+        _check_question(given)
         sampling = sampling_from(turn.sampling)
-        with closing(engine.reply(before, sampling)) as pieces:
+        with closing(engine.reply(given.messages, sampling)) as pieces:
             stored = time.monotonic()
             for piece in pieces:
                 said += piece.text
@@ -222,12 +257,7 @@ def answer(
 
 
 def messages_before(store: Store, turn: Turn, recall: Recall) -> list[Message]:
-    """What the model is given for an answer: the turns before it, as they were put, and what it
-    has said already.
-
-    A question that got no word for an answer is read together with the next one, so that its
-    recording is still heard and the sides still alternate.
-    """
+    """The turns before an answer, as they were put, and what it has said already."""
     line = [(one.role, one.parts) for one in store.turns(turn.conversation, turn.parent)]
     if turn.text:
         line.append((turn.role, turn.parts))
@@ -237,13 +267,31 @@ def messages_before(store: Store, turn: Turn, recall: Recall) -> list[Message]:
 def messages(
     system: str, line: Iterable[tuple[str, Sequence[Part]]], recall: Recall
 ) -> list[Message]:
-    """Sides and parts of a line of turns as messages, with their sound."""
+    """A message for each turn that says something, with its sound."""
     told = [Message("system", (system,))] if system else []
     for role, parts in line:
-        parts = tuple(part if isinstance(part, str) else recall.clip(part) for part in parts)
-        if not parts:
-            continue
-        if told and told[-1].role == role:
-            parts = told.pop().parts + parts
-        told.append(Message(role, parts))
+        parts = tuple(part if isinstance(part, str) else recall.part(part) for part in parts)
+        told += [Message(role, parts)] if parts else []
     return told
+
+
+def rests_on(given: Fitted) -> tuple[list[Unheard], int, list[Heard]]:
+    """What an answer does not rest on, and what it does, to be stored with it."""
+    room = given.room
+    lost = [
+        Unheard(part.digest, 0.0, 0.0, part.why)
+        for message in given.messages
+        for part in message.parts
+        if isinstance(part, Missing)
+    ]
+    unheard = [Unheard(u.digest, u.start, u.end) for u in room.unheard]
+    heard = [Heard(h.message, h.number, h.digest, h.start, h.end) for h in room.heard]
+    return list(dict.fromkeys([*unheard, *lost])), given.left_out, heard
+
+
+def _check_question(given: Fitted) -> None:
+    """Of a question that consists of lost recordings alone there is nothing to answer."""
+    question = next(m for m in reversed(given.messages) if m.role == "user")
+    if not question.has_words and not question.clips:
+        lost = [part for part in question.parts if isinstance(part, Missing)]
+        raise Refused(NOTHING_LEFT if len(lost) > 1 else ALONE_LOST)

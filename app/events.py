@@ -150,18 +150,15 @@ class Desk:
         later = [turn for turn in turns if turn.role == "assistant" and turn.id in versions]
         firsts = {turn.id: versions[turn.id].ids[0] for turn in later if versions[turn.id].shown}
         found = {id: self.store.turn(first) for id, first in firsts.items()}
-        return Line(turns, versions, self._clip_before(turns), found)
+        files = self.store.clips
+        gone = {c.digest for t in turns for c in t.clips if not files.path(c.digest).exists()}
+        return Line(turns, versions, self._clips_before(turns), found, gone)
 
-    def _clip_before(self, turns: list[Turn]) -> ClipRef | None:
-        """The newest clip before these turns, if marks in them are about it."""
-        first = next((i for i, turn in enumerate(turns) if turn.clips), len(turns))
-        if not any(marks.MARK.search(turn.text) for turn in turns[:first]):
-            return None
-        while turns and turns[0].parent is not None:
-            turns = self.store.turns(turns[0].conversation, before=turns[0].id, limit=MOST)
-            if clips := [clip for turn in turns for clip in turn.clips]:
-                return clips[-1]
-        return None
+    def _clips_before(self, turns: list[Turn]) -> list[list[ClipRef]]:
+        """The clips of each turn before these, where something here may be about them."""
+        if any(marks.MARK.search(turn.text) or turn.unheard for turn in turns):
+            return self.store.clips_before(turns[0].id)
+        return []
 
     def draft(self, said: dict) -> tuple[Part, ...]:
         """What is in the composer, as parts of a question."""

@@ -1,6 +1,6 @@
 """Stored turns as HTML, in the person's language. Display is made here and never stored."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
@@ -10,13 +10,12 @@ from markdown_it import MarkdownIt
 from app import examples, marks, offers, regenerate, tools
 from app.examples import Example
 from app.i18n import ENGLISH, LANGUAGES, Language
+from app.labels import ENDINGS, labels
 from model.engine import About
 from sessions.records import (
-    CIRCLES,
+    DAMAGED,
     FAILED,
-    INTERRUPTED,
-    LENGTH,
-    STOPPED,
+    GONE,
     WRITING,
     ClipRef,
     Conversation,
@@ -24,15 +23,13 @@ from sessions.records import (
     Unheard,
     Versions,
 )
+from sessions.timestamps import NOTHING, Following, Sources
+from sessions.transcript import damaged, length, names_of, rests_on, stretches_of
 
-ENDINGS = {
-    STOPPED: "ended.stopped",
-    LENGTH: "ended.length",
-    CIRCLES: "ended.circles",
-    INTERRUPTED: "ended.interrupted",
-}
 # Raw HTML stays text, and a picture becomes a link: an answer can run and load nothing.
 _markdown = MarkdownIt("js-default", {"html": False, "breaks": True})
+LOST = {GONE: "transcript.missing", DAMAGED: "clip.damaged"}  # why a clip cannot be played
+Lost = frozenset[tuple[str, str]]  # digests, and why
 AWAY = 'target="_blank" rel="noopener noreferrer nofollow"'
 
 
@@ -55,24 +52,27 @@ class Line:
 
     turns: Sequence[Turn]
     versions: Mapping[int, Versions] = field(default_factory=dict)
-    clip: ClipRef | None = None  # the newest one before these turns
+    before: Sequence[Sequence[ClipRef]] = ()  # the clips of each turn before these
     firsts: Mapping[int, Turn] = field(default_factory=dict)  # version 1, of answers that are not
+    gone: Collection[str] = ()  # digests of clips without a file
 
-    def clips_before(self) -> list[ClipRef | None]:
-        """For each turn the newest clip before it: what its time marks are about."""
-        latest, found = self.clip, []
-        for turn in self.turns:
-            found.append(latest)
-            latest = turn.clips[-1] if turn.clips else latest
-        return found
+    def sources(self) -> list[Sources]:
+        """For each turn what its time marks may be about."""
+        following = Following(self.before)
+        return [following.of(turn) for turn in self.turns]
+
+    def lost(self) -> Lost:
+        """Clips that cannot be played, and why."""
+        lost = dict.fromkeys(damaged(self.turns), DAMAGED) | dict.fromkeys(self.gone, GONE)
+        return frozenset(lost.items())
 
 
 @dataclass(frozen=True)
 class Beside:
     """What an answer is shown with, besides its own words."""
 
-    clip: ClipRef | None = None  # that its time marks are about
-    unheard: str = ""
+    about: Sources = NOTHING  # what its time marks may be about
+    unheard: str = ""  # what it does not rest on
     sampled: str = ""  # how, where that is not as version 1 was
     versions: Versions | None = None
     is_newest: bool = False
@@ -87,25 +87,21 @@ class Progress:
     doing: str = "listening"
 
 
-def words(text: str, clip: ClipRef | None = None, language: Language = LANGUAGES[ENGLISH]) -> str:
-    """An answer's Markdown as HTML, its time marks as chips that play the clip."""
+def words(
+    text: str, about: Sources | ClipRef | None = None, language: Language = LANGUAGES[ENGLISH]
+) -> str:
+    """An answer's Markdown as HTML, its time marks as chips that play what they are about."""
+    sources = about if isinstance(about, Sources) else Sources.of(about)
     html = _markdown.render(marks.held(text))
-    return marks.filled(html, marks.read(text), clip, language)
+    return marks.filled(html, marks.read(text, sources), language)
 
 
 _finished_words = lru_cache(maxsize=1024)(words)
 
 
-def length(seconds: float) -> str:
-    """3 s is 0:03, an hour 1:00:00."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def player(clip: ClipRef, number: int | None, language: Language) -> str:
-    """A recording, numbered where its turn has several: in each turn the model counts from 1. The
-    page's scripts make the same form (assets/js/player.js)."""
+def player(clip: ClipRef, number: int | None, language: Language, lost: str = "") -> str:
+    """A recording, numbered where its turn has several: in each turn the model counts from 1.
+    `lost` is why it cannot be played. The page's scripts make the same form (js/player.js)."""
     name = escape(clip.name)
     numbered = language.say("clip.label", n=number) if number else ""
     label = escape(numbered or clip.name)
@@ -114,6 +110,7 @@ def player(clip: ClipRef, number: int | None, language: Language) -> str:
         for what in ("play", "position", "spectrum", "reuse")
     }
     caption = f"<b>{numbered}</b> " if numbered else ""
+    why = f'<p class="note lost">{language.say(LOST[lost])}</p>' if lost else ""
     tools = "".join(
         f'<button type="button" class="tool {what}" aria-label="{said[what]}" '
         f'title="{said[what]}"></button>'
@@ -128,18 +125,22 @@ def player(clip: ClipRef, number: int | None, language: Language) -> str:
         f'aria-label="{said["position"]}"></div>'
         f'<time>{length(clip.seconds)}</time><div class="more">{tools}</div>'
         f'<audio preload="none" src="earshot/clips/{clip.digest}"></audio>'
-        "</figure>"
+        f"{why}</figure>"
     )
 
 
 @lru_cache(maxsize=2048)
 def question(
-    turn: Turn, language: Language, versions: Versions | None = None, is_last: bool = False
+    turn: Turn,
+    language: Language,
+    versions: Versions | None = None,
+    is_last: bool = False,
+    lost: Lost = frozenset(),
 ) -> str:
-    parts, number = [], 1 if len(turn.clips) > 1 else None
+    parts, number, why = [], 1 if len(turn.clips) > 1 else None, dict(lost)
     for part in turn.parts:
         if isinstance(part, ClipRef):
-            parts.append(player(part, number, language))
+            parts.append(player(part, number, language, why.get(part.digest, "")))
             number = number and number + 1
         else:
             parts.append(f'<p dir="auto">{escape(part)}</p>')
@@ -162,7 +163,7 @@ def answer(
     rendered = words if is_writing else _finished_words
     said = ""
     if turn.text:
-        html = rendered(turn.text, beside.clip, language)
+        html = rendered(turn.text, beside.about, language)
         said = f'<div class="words" dir="auto">{html}</div>'
     elif is_writing:
         said = f'<p class="waiting">{waiting(progress, language)}</p>'
@@ -198,40 +199,25 @@ def _ending(turn: Turn, language: Language) -> str:
 
 def unheard(stretches: Iterable[Unheard], turns: Sequence[Turn], language: Language) -> str:
     """What of the recordings did not fit in, as a sentence."""
-    names = {clip.digest: clip.name for turn in turns for clip in turn.clips}
-    missed = stretches_of(stretches, names, language)
-    return (
-        language.say("turn.unheard", stretches=language.say("and").join(missed)) if missed else ""
-    )
-
-
-def stretches_of(
-    stretches: Iterable[Unheard], names: Mapping[str, str], language: Language
-) -> list[str]:
-    """Parts of clips, by the clips' names."""
-    return [
-        language.say(
-            "turn.stretch",
-            start=length(one.start),
-            end=length(one.end),
-            name=names.get(one.digest) or language.say("clip.earlier"),
-        )
-        for one in stretches
-    ]
+    words = labels(language)
+    missed = stretches_of(stretches, names_of(turns), words)
+    return words.unheard.format(stretches=words.and_.join(missed)) if missed else ""
 
 
 def besides(line: Line, language: Language, is_whole: bool = True) -> list[Beside]:
     """What each turn of a line is shown with."""
     last = line.turns[-1].id if line.turns and is_whole else None
+    words, names = labels(language), names_of(line.turns)
+    names = {clip.digest: clip.name for clips in line.before for clip in clips} | names
     return [
         Beside(
-            clip=clip,
-            unheard=unheard(turn.unheard, line.turns, language),
+            about=about,
+            unheard=" ".join(rests_on(turn, names, words, about)),
             sampled=regenerate.said(turn, line.firsts.get(turn.id, turn), language),
             versions=line.versions.get(turn.id),
             is_newest=turn.id == last,
         )
-        for turn, clip in zip(line.turns, line.clips_before(), strict=True)
+        for turn, about in zip(line.turns, line.sources(), strict=True)
     ]
 
 
@@ -252,8 +238,9 @@ def stretch(
 ) -> str:
     """Turns one after the other. One that is not whole is followed by others."""
     pairs = list(zip(line.turns, besides(line, language, is_whole), strict=True))
+    lost = line.lost()
     return "".join(
-        question(turn, language, beside.versions, beside.is_newest)
+        question(turn, language, beside.versions, beside.is_newest, lost)
         if turn.role == "user"
         else answer(turn, language, beside)
         for turn, beside in (pairs[:-1] if without_last else pairs)

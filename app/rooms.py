@@ -1,11 +1,16 @@
 """How much of the model's context a conversation takes, with what is about to be sent."""
 
-from app import chat, render
+from collections.abc import Iterable, Sequence
+
+from app import chat
 from app.events import Command, Desk
 from app.i18n import Language
+from app.labels import labels
 from model.engine import Engine
+from model.fitting import Fitted, fitted
 from sessions.lines import LEAF
-from sessions.records import ClipRef, Part
+from sessions.records import DAMAGED, NO_ROOM, ClipRef, Part, Unheard
+from sessions.transcript import length, not_read, stretches_of
 
 
 def measuring(desk: Desk, engine: Engine) -> list[Command]:
@@ -22,20 +27,53 @@ def measuring(desk: Desk, engine: Engine) -> list[Command]:
             line.append(("user", draft))
         told = chat.messages(chat.instructions(kept) if kept else "", line, desk.talks.recall)
         if not any(message.role == "user" for message in told):
-            return {"used": 0, "context": desk.about.context, "clips": [], "unheard": []}
-        found = engine.room(told)
+            nothing = {"clips": [], "unheard": [], "notes": [], "new": {}}
+            return {"used": 0, "context": desk.about.context} | nothing
+        given = fitted(engine.room, told)
         clips = [part for _, parts in line for part in parts if isinstance(part, ClipRef)]
-        costs = found.costs or (None,) * len(clips)
         n_new = sum(isinstance(part, ClipRef) for part in draft)
-        names = {clip.digest: clip.name for clip in clips}
+        unheard, left_out, _ = chat.rests_on(given)
+        costs = _costs(given)
+        words, names = labels(language), {clip.digest: clip.name for clip in clips}
         return {
-            "used": found.used,
-            "context": found.context,
+            "used": given.room.used,
+            "context": given.room.context,
             "clips": [
-                {"name": clip.name, "cost": cost, "is_new": i >= len(clips) - n_new}
-                for i, (clip, cost) in enumerate(zip(clips, costs, strict=True))
+                {
+                    "name": clip.name,
+                    "cost": costs.get(clip.digest),
+                    "is_new": i >= len(clips) - n_new,
+                }
+                for i, clip in enumerate(clips)
             ],
-            "unheard": render.stretches_of(found.unheard, names, language),
+            "unheard": stretches_of(unheard, names, words),
+            "notes": not_read(unheard, left_out, names, words),
+            "new": _beside(unheard, draft, language),
         }
 
     return [room]
+
+
+def _costs(given: Fitted) -> dict[str, int]:
+    """Positions of each clip that is read, by its digest."""
+    clips = (clip for message in given.messages for clip in message.clips)
+    return {clip.digest: cost for clip, cost in zip(clips, given.room.costs, strict=False)}
+
+
+def _beside(
+    unheard: Iterable[Unheard], draft: Sequence[Part], language: Language
+) -> dict[str, str]:
+    """For each recording that is about to be sent what of it will not be heard, by its digest."""
+    seconds = {part.digest: part.seconds for part in draft if isinstance(part, ClipRef)}
+    told = {}
+    for one in unheard:
+        if one.digest not in seconds:
+            continue
+        if one.why != NO_ROOM:
+            told[one.digest] = language.say("clip.damaged" if one.why == DAMAGED else "clip.gone")
+        elif one.start == 0 and one.end >= seconds[one.digest]:
+            told[one.digest] = language.say("clip.unheard.all")
+        else:
+            start, end = length(one.start), length(one.end)
+            told[one.digest] = language.say("clip.unheard", start=start, end=end)
+    return told

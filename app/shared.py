@@ -25,7 +25,7 @@ from sessions import shares
 from sessions.errors import Gone, StoreError
 from sessions.records import ClipRef
 from sessions.shares import Share, Shown
-from sessions.webpage import Sources, pieces
+from sessions.webpage import Addresses, pieces
 
 WRONG = 30  # wrong links that an address may try …
 MINUTE = 60.0  # … within so many seconds
@@ -110,7 +110,7 @@ class Served:
         return f"{self._secret}/{what}/{clip.digest}"
 
 
-class Nothing(Sources):
+class Nothing(Addresses):
     """For a page without a sound."""
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from rich.text import Text
 
-from app import chat, hearing, keys, marks, microphone, screen, webpage
+from app import chat, hearing, keys, marks, microphone, render, screen, webpage
 from app.ear import Ear, Heard, Pause
 from app.hearing import HOLD, SPEAK
 from app.i18n import ENGLISH, LANGUAGES
 from app.keys import Held, Keyboard
 from app.microphone import Microphone, Playing
 from app.recorder import Recordings, Take
+from app.render import Line
 from app.screen import Screen, clock, waveform
 from app.talks import Talk, Talks
 from model import audio
@@ -238,12 +239,20 @@ class Terminal:
     def _answered(self) -> None:
         turn = self._store.turn(self._talk.turn.id)
         self._talk = None
-        self._places = [mark for mark in marks.read(turn.text) if mark.at == mark.start]
-        self.view.answered(_with_places(turn.text))
+        line = self._line()
+        times = marks.read(turn.text, line.sources()[-1])
+        self._places = [time for time in times if time.at == time.start and time.is_tied]
+        self.view.answered(_with_places(turn.text, times))
+        if unheard := render.besides(line, LANGUAGES[ENGLISH])[-1].unheard:
+            self.view.say(unheard, "yellow")
         if turn.status == FAILED:
             self.view.say(turn.sentence, "red")
         elif turn.status != DONE:
             self.view.say(f"({turn.status})", "dim")
+
+    def _line(self) -> Line:
+        """The conversation up to its newest answer."""
+        return Line(self._store.turns(self._conversation))
 
     # Commands
 
@@ -273,14 +282,14 @@ class Terminal:
     def _do_replay(self, value: str) -> None:
         if self._clip is None:
             raise chat.Refused("Nothing was recorded yet.")
-        start, end = 0.0, None
+        clip, start, end = self._clip, 0.0, None
         if value:
             if not value.isdecimal() or not 0 < int(value) <= len(self._places):
                 raise chat.Refused(f"The last answer names {len(self._places)} places.")
             place = self._places[int(value) - 1]
-            start, end = place.start, place.end or place.start + 2
+            clip, start, end = place.clip or clip, place.start, place.end or place.start + 2
         self._hush()
-        self._playing = Playing(self._talks.recall.clip(self._clip), start, end)
+        self._playing = Playing(self._talks.recall.clip(clip), start, end)
 
     def _do_save(self, value: str) -> None:
         if not self._conversation:
@@ -374,13 +383,13 @@ class Terminal:
         return Text(f"○ {wave} ", style="green") + Text(READY[self.settings.mode], style="dim")
 
 
-def _with_places(text: str) -> str:
+def _with_places(text: str, times: list[marks.Mark]) -> str:
     """Times as people write them, those that `:replay` knows with their numbers."""
-    numbers = iter(range(1, 1000))
-    starts = [mark.at == mark.start for mark in marks.read(text)]
-    kinds = iter(starts)
+    numbers, each = iter(range(1, 10**6)), iter(times)
 
-    def shown(found) -> str:
-        return f"[{found[1]} s]" + (f" ({next(numbers)})" if next(kinds) else "")
+    def shown(_) -> str:
+        time = next(each)
+        has_number = time.at == time.start and time.is_tied
+        return f"[{time.at:.2f} s]" + (f" ({next(numbers)})" if has_number else "")
 
     return marks.MARK.sub(shown, text)

@@ -61,7 +61,10 @@ def turning(desk: Desk) -> list[Command]:
         """A turn's words and clips, to be copied, edited or marked."""
         turn = found(asked)
         clips = [{"digest": c.digest, "name": c.name, "seconds": c.seconds} for c in turn.clips]
-        text = turn.text if turn.role == "user" else marks.plain(turn.text)
+        text = turn.text
+        if turn.role == "assistant":
+            line = desk.line([store.turn(turn.parent), turn] if turn.parent else [turn])
+            text = marks.written(turn.text, line.sources()[-1])
         return {"text": text, "clips": clips, "note": turn.note}
 
     def earlier(asked: dict, language: Language) -> dict:

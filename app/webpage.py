@@ -5,34 +5,24 @@ from collections.abc import Callable
 
 from app import assets, render
 from app.i18n import Language
+from app.labels import labels
 from app.png import png
 from model import picture
 from model.errors import EarshotError
 from model.messages import Clip
 from sessions.records import ClipRef
-from sessions.transcript import Labels
+from sessions.timestamps import Sources
 from sessions.webpage import Drawn, Looks
 
 STYLE, SCRIPT = assets.text("webpage.css"), assets.text("webpage.js")
-LABELS = ("you", "missing", "again", "others", "versions", "seen")
-OF_A_CLIP = ("play", "position", "spectrum")
-
 Sound = Callable[[ClipRef], Clip]
-
-
-def labels(language: Language) -> Labels:
-    """What a transcript adds to what was said."""
-    said = {name: language.say(f"transcript.{name}") for name in LABELS}
-    said |= {name: language.say(f"clip.{name}", label="{}") for name in OF_A_CLIP}
-    clip = language.say("clip.label", n="{}")
-    return Labels(language.code, clip=clip, untitled=language.say("list.untitled"), **said)
 
 
 def looks(language: Language, sound: Sound | None = None, above: str = "") -> Looks:
     """`sound` is what pictures are drawn from; without it there are none."""
 
-    def words(text: str, clip: ClipRef | None) -> str:
-        return render.words(text, clip, language)
+    def words(text: str, about: Sources) -> str:
+        return render.words(text, about, language)
 
     drawn = (lambda clip: drawing(sound, clip)) if sound else (lambda clip: Drawn())
     told = labels(language)

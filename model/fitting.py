@@ -50,16 +50,21 @@ def joined(turns: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(messages)
 
 
-Exchange = list[Message]  # a question, and its answer where there is one
+class Exchange(list[Message]):
+    """A question, and its answer where there is one."""
 
 
 def _exchanges(turns: Sequence[Message]) -> list[Exchange]:
     found: list[Exchange] = []
     for turn in turns:
         if turn.role == "user" or not found:
-            found.append([])
+            found.append(Exchange())
         found[-1].append(turn)
     return found
+
+
+class _Recordings(Exchange):
+    """A question without its words."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class _Line:
 
     def _without(self, n: int) -> Fitted:
         """As many as fit of the last `n` exchanges, which are too many."""
-        readable = [one for one in self.before[-n:] if self._kept([one], newest=[]).room.has_answer]
+        readable = [one for each in self.before[-n:] if (one := self._readable(each))]
         about = self._about(readable)
         low, high, best = 0, len(readable), None
         while low <= high:
@@ -103,6 +108,15 @@ class _Line:
             return with_sound
         return self._kept([])
 
+    def _readable(self, exchange: Exchange) -> Exchange:
+        """An exchange that could be read alone; of a question that nobody could read or answer its
+        recordings, else nothing."""
+        if self._kept([exchange], newest=Exchange()).room.has_answer:
+            return exchange
+        *_, last = exchange
+        clips = tuple(part for part in last.parts if not isinstance(part, str))
+        return _Recordings([replace(last, parts=clips)] if last.role == "user" and clips else [])
+
     def _about(self, exchanges: list[Exchange]) -> list[Exchange]:
         """The newest exchange with a recording, unless the question has one itself."""
         if _has_clip(self.newest):
@@ -113,7 +127,8 @@ class _Line:
         newest = self.newest if newest is None else newest
         turns = [turn for exchange in (*exchanges, newest) for turn in exchange]
         messages = joined((*self.told, *turns))
-        return Fitted(messages, self.n_turns - len(turns), self.measure(messages))
+        n_bare = sum(len(one) for one in exchanges if isinstance(one, _Recordings))
+        return Fitted(messages, self.n_turns - len(turns) + n_bare, self.measure(messages))
 
 
 def _with(about: list[Exchange], last: list[Exchange]) -> list[Exchange]:

@@ -57,6 +57,7 @@ class Missing:
     """Stands where a clip was whose sound can no longer be read. It is counted, and not heard."""
 
     digest: str
+    why: str = ""
 
 
 Part = str | Clip | Missing

@@ -8,19 +8,32 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 from typing import Any
 
 from sessions import records
 from sessions.clips import DIGEST
 from sessions.errors import BadBundle
 from sessions.listing import TAG_LENGTH
-from sessions.records import ClipRef, Conversation, Part, Turn, Unheard, Whole
+from sessions.records import (
+    DAMAGED,
+    GONE,
+    NO_ROOM,
+    ClipRef,
+    Conversation,
+    Heard,
+    Part,
+    Turn,
+    Unheard,
+    Whole,
+)
 
 KIND, VERSION = "earshot-conversations", 1
 LARGEST = 96 * 10**6  # bytes of a document
 MOST_ITEMS = 10_000_000  # values in it: some bytes of text can be a hundred in memory
 MOST_BRACKETS = 4_000_000
 MOST_CLIPS = 20_000
+MOST_HEARD = 1000  # windows that an answer rests on
 LONGEST_CLIP = 10**6  # seconds
 LATEST = 4_102_444_800  # the year 2100, in seconds since 1970
 ROLES = ("user", "assistant")
@@ -74,10 +87,21 @@ def _turn(turn: Turn, place: Mapping[int, int]) -> dict:
         "status": records.INTERRUPTED if writing else turn.status,
         "parent": None if turn.parent is None else place[turn.parent],
         "unheard": [[u.digest, u.start, u.end] for u in turn.unheard],
+        **_rests_on(turn),
         "parts": [_part(part) for part in turn.parts],
         "created": turn.created,
         "updated": turn.updated,
     }
+
+
+def _rests_on(turn: Turn) -> dict:
+    """What earlier versions of Earshot do not know, where there is something to say."""
+    told = {
+        "unheard_why": [u.why for u in turn.unheard if any(u.why != NO_ROOM for u in turn.unheard)],
+        "left_out": turn.left_out,
+        "heard": [list(astuple(window)) for window in turn.heard],
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _part(part: Part) -> dict:
@@ -173,7 +197,9 @@ def _read_turn(given: Any, place: int, clips: Mapping[str, float]) -> Turn:
         role=_one_of(given, "role", ROLES),
         status=_one_of(given, "status", ENDINGS),
         parts=tuple(_read_part(part, clips) for part in _get(given, "parts", list)),
-        unheard=tuple(_read_unheard(one) for one in _get(given, "unheard", list)),
+        unheard=_read_unheard(given),
+        left_out=_left_out(given, place),
+        heard=tuple(map(_read_heard, _heard(given))),
         good=_get(given, "good", bool, None),
         note=_get(given, "note", str),
         **texts,
@@ -190,15 +216,54 @@ def _read_part(given: Any, clips: Mapping[str, float]) -> Part:
     return ClipRef(digest, _get(given, "name", str)[:1000], clips[digest])
 
 
-def _read_unheard(given: Any) -> Unheard:
+def _read_unheard(given: Any) -> tuple[Unheard, ...]:
+    stretches = _get(given, "unheard", list)
+    reasons = _get({"unheard_why": [NO_ROOM] * len(stretches)} | given, "unheard_why", list)
+    if len(reasons) != len(stretches) or not {*map(str, reasons)} <= {NO_ROOM, GONE, DAMAGED}:
+        raise _wrong("unheard_why")
+    return tuple(
+        Unheard(*_stretch(one, "unheard"), str(why))
+        for one, why in zip(stretches, reasons, strict=True)
+    )
+
+
+def _heard(given: Any) -> list:
+    windows = _get({"heard": []} | given, "heard", list)
+    if len(windows) > MOST_HEARD:
+        raise _wrong("heard")
+    return windows
+
+
+def _read_heard(given: Any) -> Heard:
+    if not isinstance(given, list) or len(given) != 5:
+        raise _wrong("heard")
+    message, number = (_count({"heard": one}, "heard", MOST_HEARD) for one in given[:2])
+    if not number:
+        raise _wrong("heard")
+    return Heard(message, number, *_stretch(given[2:], "heard"))
+
+
+def _stretch(given: Any, name: str) -> tuple[str, float, float]:
+    """A clip's digest, and two times in it."""
     if not isinstance(given, list) or len(given) != 3:
-        raise _wrong("unheard")
+        raise _wrong(name)
     named = dict(zip(("digest", "start", "end"), given, strict=True))
     digest = _get(named, "digest", str)
     if not DIGEST.fullmatch(digest):
-        raise _wrong("unheard")
-    start, end = (_number(named, name, LONGEST_CLIP) for name in ("start", "end"))
-    return Unheard(digest, start, end)
+        raise _wrong(name)
+    start, end = (_number(named, edge, LONGEST_CLIP) for edge in ("start", "end"))
+    return digest, start, end
+
+
+def _left_out(given: Any, place: int) -> int:
+    return _count({"left_out": 0} | given, "left_out", place)
+
+
+def _count(given: Any, name: str, most: int) -> int:
+    value = _get(given, name, int)
+    if not 0 <= value <= most:
+        raise _wrong(name)
+    return value
 
 
 def _times(given: dict) -> dict[str, float]:

@@ -5,12 +5,13 @@ turn up to the first question.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from operator import itemgetter
 
 from sqlite_utils import Database
 
 from sessions.errors import Gone
-from sessions.records import Turn, Versions
+from sessions.records import ClipRef, Turn, Versions
 from sessions.rows import batches, marks
 
 LEAF = -1  # stands for the last turn of the line that is shown; None for no turn at all
@@ -66,6 +67,18 @@ def count(db: Database, conversation: str, leaf: int | None) -> tuple[int, int]:
         UP + "select count(clip) from line join parts on turn = line.id", asked
     ).fetchone()
     return turns, clips
+
+
+def clips(db: Database, conversation: str, leaf: int | None) -> list[list[ClipRef]]:
+    """The clips of each turn up to one that has any, the earliest first."""
+    asked = {"leaf": leaf, "conversation": conversation, "limit": EVERYTHING}
+    found = db.execute(
+        UP + "select line.id, clip, name, seconds from line join parts on turn = line.id"
+        " join clips on digest = clip order by up desc, position",
+        asked,
+    )
+    groups = groupby(found, key=itemgetter(0))
+    return [[ClipRef(*row[1:]) for row in group] for _, group in groups]
 
 
 def newest_under(db: Database, turn: int) -> int:

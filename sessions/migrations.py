@@ -161,6 +161,13 @@ def m008_shares(db: Database) -> None:
     db["shares"].create_index(["turn"])
 
 
+@migration()
+def m009_what_an_answer_rests_on(db: Database) -> None:
+    """Turns that were not read for an answer, and windows of sound that were."""
+    db.execute("alter table turns add column left_out integer not null default 0")
+    db.execute("alter table turns add column heard text not null default '[]'")
+
+
 def _keep_turns_indexed(db: Database) -> None:
     is_said = "(select status from turns where id = {}) <> 'writing'"
     for event, row in (("insert", "new"), ("update", "new"), ("delete", "old")):

@@ -93,7 +93,8 @@ def _copied_turn(db: Database, one: Turn, conversation: str, parent: int | None)
     kept = ("role", "sentence", "system", "sampling", "model", "good", "note", "created", "updated")
     row = {name: getattr(one, name) for name in kept}
     row |= {"conversation": conversation, "parent": parent, "status": status}
-    id = db["turns"].insert(row | {"unheard": rows.unheard(one.unheard)}).last_pk
+    row |= rows.rests_on(one.unheard, one.left_out, one.heard)
+    id = db["turns"].insert(row).last_pk
     for position, part in enumerate(one.parts):
         if not isinstance(part, str):
             db.execute(

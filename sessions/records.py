@@ -25,10 +25,28 @@ class ClipRef:
 Part = str | ClipRef
 
 
+NO_ROOM = "room"  # there was more than the model takes in at once
+GONE = "gone"  # its file is no longer there
+DAMAGED = "damaged"  # its file cannot be read any more
+
+
 @dataclass(frozen=True)
 class Unheard:
     """A stretch of a clip, in its own seconds, that the model could not be given."""
 
+    digest: str
+    start: float
+    end: float
+    why: str = NO_ROOM
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A window of a clip that the model was given, in seconds of that clip; of no length for a clip
+    of which it was given nothing."""
+
+    message: int  # in which of the messages that were read the clip stood …
+    number: int  # … and which of its clips it was, from 1: "Audio 1" to the model
     digest: str
     start: float
     end: float
@@ -65,7 +83,9 @@ class Turn:
     system: str = ""  # what an answer was given besides the turns before it …
     sampling: str = ""  # … as JSON
     model: str = ""
-    unheard: tuple[Unheard, ...] = ()
+    unheard: tuple[Unheard, ...] = ()  # what an answer does not rest on …
+    left_out: int = 0  # … of the turns before it, so many …
+    heard: tuple[Heard, ...] = ()  # … and the sound that it rests on, in reading order
     good: bool | None = None  # the person's verdict …
     note: str = ""  # … and why
     created: float

@@ -3,14 +3,14 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from itertools import groupby
 from operator import itemgetter
 
 from sqlite_utils import Database
 
 from sessions.errors import Gone
-from sessions.records import ClipRef, Conversation, Part, Turn, Unheard
+from sessions.records import ClipRef, Conversation, Heard, Part, Turn, Unheard
 
 CONVERSATION = (
     "c.id, c.title, c.named, c.system, c.sampling, c.model, c.language, c.answer_language,"
@@ -42,8 +42,10 @@ def conversations(db: Database, where: str, values: Sequence) -> Iterator[Conver
 def turn(row: dict, parts: Iterable[Part]) -> Turn:
     row = {key: value for key, value in row.items() if key not in HIDDEN}
     unheard = tuple(Unheard(**stretch) for stretch in json.loads(row["unheard"]))
+    heard = tuple(Heard(*window) for window in json.loads(row["heard"]))
     good = None if row["good"] is None else bool(row["good"])
-    return Turn(**row | {"unheard": unheard, "good": good, "parts": tuple(parts)})
+    read = {"unheard": unheard, "heard": heard, "good": good, "parts": tuple(parts)}
+    return Turn(**row | read)
 
 
 def turns(db: Database, found: Sequence[dict]) -> list[Turn]:
@@ -97,5 +99,10 @@ def name(given: str) -> str:
     return whole(UNNAMED.sub(" ", given[:LONGEST_NAME]))
 
 
-def unheard(stretches: Iterable[Unheard]) -> str:
-    return json.dumps([asdict(stretch) for stretch in stretches])
+def rests_on(unheard: Iterable[Unheard], left_out: int, heard: Iterable[Heard]) -> dict:
+    """The columns of what an answer rests on."""
+    return {
+        "unheard": json.dumps([asdict(stretch) for stretch in unheard]),
+        "left_out": left_out,
+        "heard": json.dumps([astuple(window) for window in heard]),
+    }

@@ -31,6 +31,7 @@ from sessions.records import (
     ClipRef,
     Conversation,
     Deleted,
+    Heard,
     Part,
     Turn,
     Unheard,
@@ -263,9 +264,18 @@ class Store:
         with self._writing() as db:
             putting.say(db, answer, text)
 
-    def mark_unheard(self, answer: int, unheard: Iterable[Unheard]) -> None:
+    def mark_unheard(
+        self,
+        answer: int,
+        unheard: Iterable[Unheard],
+        left_out: int = 0,
+        heard: Iterable[Heard] = (),
+    ) -> None:
+        """Store what an answer rests on: sound that was not heard, how many of the turns before it
+        were not read, and the windows that were heard."""
         with self._writing() as db:
-            db.execute("update turns set unheard = ? where id = ?", [rows.unheard(unheard), answer])
+            if db.execute("select 1 from turns where id = ?", [answer]).fetchone():
+                db["turns"].update(answer, rows.rests_on(unheard, left_out, heard))
 
     def finish(self, answer: int, text: str, status: str, sentence: str = "") -> None:
         """Store the last word, and how it came to be the last. Where the disk refuses, it is kept
@@ -297,6 +307,12 @@ class Store:
         with self._reading() as db:
             leaf = LEAF if before is None else putting.found(db, before).parent
             return lines.count(db, conversation, lines.at(db, conversation, leaf))
+
+    def clips_before(self, turn: int) -> list[list[ClipRef]]:
+        """The clips of each turn before one, on its line, that has any."""
+        with self._reading() as db:
+            found = putting.found(db, turn)
+            return lines.clips(db, found.conversation, found.parent)
 
     def siblings(self, turn: int) -> Versions:
         """The versions of a turn, itself among them."""

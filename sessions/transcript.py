@@ -1,13 +1,25 @@
 """Conversations as Markdown, and the few words that any transcript adds. For reading: nothing comes
 back from it."""
 
-import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sessions.records import ClipRef, Turn, Whole
-
-MARK = re.compile(r"<\|(\d+\.\d\d)\|>")
+from sessions.records import (
+    CIRCLES,
+    DAMAGED,
+    FAILED,
+    GONE,
+    INTERRUPTED,
+    LENGTH,
+    NO_ROOM,
+    STOPPED,
+    ClipRef,
+    Turn,
+    Unheard,
+    Whole,
+)
+from sessions.timestamps import NOTHING, Following, Sources, has_loose, written
 
 
 @dataclass(frozen=True)
@@ -27,11 +39,95 @@ class Labels:
     others: str = "Other recordings"
     versions: str = "This file holds other versions of some turns too: import it to see them."
     untitled: str = "Untitled"
+    and_: str = ", "
+    stretch: str = "{start}–{end} of {name}"
+    earlier: str = "an earlier recording"
+    unheard: str = "Not heard, for lack of room: {stretches}."
+    gone: str = "Not heard, since it is no longer stored: {names}."
+    damaged: str = "Not heard, since its file is damaged: {names}."
+    damaged_file: str = "The file of this recording is damaged."
+    left_out_one: str = "Not read, for lack of room: one earlier turn."
+    left_out: str = "Not read, for lack of room: {n} earlier turns."
+    loose: str = "It is not known from where some times in this answer count: they do not play."
+    endings: Mapping[str, str] = field(default_factory=lambda: ENDINGS)
 
 
-def marked(text: str) -> str:
-    """Text with its time marks as people write them."""
-    return MARK.sub(r"[\1 s]", text)
+ENDINGS = {
+    STOPPED: "Stopped.",
+    LENGTH: "This is as long as one answer may be.",
+    CIRCLES: "It said the same over and over, and was ended.",
+    INTERRUPTED: "Interrupted: Earshot was closed in the middle of this answer.",
+}
+
+
+# What an answer rests on
+
+
+def rests_on(
+    turn: Turn, names: Mapping[str, str], labels: Labels, sources: Sources = NOTHING
+) -> list[str]:
+    """A sentence for each thing that was kept from the model, or is not known of its answer.
+    `names` are those of clips by their digests."""
+    told = []
+    if turn.status == FAILED and not turn.text:
+        return told  # then its sentence says all
+    if stretches := stretches_of(turn.unheard, names, labels):
+        told.append(labels.unheard.format(stretches=labels.and_.join(stretches)))
+    told += not_read(turn.unheard, turn.left_out, names, labels)
+    if turn.role == "assistant" and has_loose(turn.text, sources):
+        told.append(labels.loose)
+    return told
+
+
+def not_read(
+    unheard: Iterable[Unheard], left_out: int, names: Mapping[str, str], labels: Labels
+) -> list[str]:
+    """A sentence each for lost recordings and for turns without room."""
+    told, unheard = [], list(unheard)
+    for why, sentence in ((GONE, labels.gone), (DAMAGED, labels.damaged)):
+        lost = dict.fromkeys(u.digest for u in unheard if u.why == why)
+        if called := [names.get(digest) or labels.earlier for digest in lost]:
+            told.append(sentence.format(names=labels.and_.join(called)))
+    if left_out:
+        words = labels.left_out_one if left_out == 1 else labels.left_out
+        told.append(words.format(n=left_out))
+    return told
+
+
+def stretches_of(unheard: Iterable[Unheard], names: Mapping[str, str], labels: Labels) -> list[str]:
+    """Parts of clips for which there was no room, by the clips' names."""
+    return [
+        labels.stretch.format(
+            start=length(one.start),
+            end=length(one.end),
+            name=names.get(one.digest) or labels.earlier,
+        )
+        for one in unheard
+        if one.why == NO_ROOM
+    ]
+
+
+def names_of(turns: Iterable[Turn]) -> dict[str, str]:
+    """What each clip is called."""
+    return {clip.digest: clip.name for turn in turns for clip in turn.clips}
+
+
+def damaged(turns: Iterable[Turn]) -> set[str]:
+    """Digests of clips that could not be read when they were last asked about."""
+    found: set[str] = set()
+    for turn in turns:
+        found -= {heard.digest for heard in turn.heard}
+        found |= {u.digest for u in turn.unheard if u.why == DAMAGED}
+    return found
+
+
+def notes_of(
+    turn: Turn, names: Mapping[str, str], labels: Labels, sources: Sources
+) -> Sequence[str]:
+    """What stands below a turn: how it ended, what it does not rest on, and what the person
+    noted."""
+    ending = turn.sentence or labels.endings.get(turn.status, "")
+    return [note for note in (ending, *rests_on(turn, names, labels, sources), turn.note) if note]
 
 
 def line(whole: Whole) -> list[Turn]:
@@ -48,15 +144,25 @@ def when(seconds: float) -> str:
 
 
 def length(seconds: float) -> str:
+    """3 s is 0:03, an hour 1:00:00."""
     minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes}:{seconds:02}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def markdown(whole: Whole, labels: Labels = Labels()) -> str:  # noqa: B008 (it is frozen)
-    about, blocks = whole.conversation, []
+def markdown(
+    whole: Whole,
+    labels: Labels = Labels(),  # noqa: B008 (it is frozen)
+    gone: Iterable[str] = (),
+) -> str:
+    """`gone` are the digests of clips without a file."""
+    about, blocks, turns = whole.conversation, [], line(whole)
+    lost = dict.fromkeys(damaged(turns), labels.damaged_file) | dict.fromkeys(gone, labels.missing)
+    names, following = names_of(turns), Following()
     title = " ".join(about.title.split()) or labels.untitled
     blocks += [f"# {title}", f"*{when(about.created)}*"]
-    for turn in line(whole):
+    for turn in turns:
+        sources = following.of(turn)
         who = labels.you if turn.role == "user" else labels.answer
         blocks.append(f"## {who}" + (f" ({turn.model})" if turn.model else ""))
         number = 0  # in each turn anew, as the model counts
@@ -65,7 +171,8 @@ def markdown(whole: Whole, labels: Labels = Labels()) -> str:  # noqa: B008 (it 
                 number += 1
                 name = " ".join(part.name.split())
                 blocks.append(f"**{labels.clip.format(number)}** {name} ({length(part.seconds)})")
+                blocks += [f"*{lost[part.digest]}*"] if part.digest in lost else []
             else:
-                blocks.append(marked(part))
-        blocks += [f"*{note}*" for note in (turn.sentence, turn.note) if note]
+                blocks.append(written(part, sources))
+        blocks += [f"*{note}*" for note in notes_of(turn, names, labels, sources)]
     return "\n\n".join(blocks) + "\n"

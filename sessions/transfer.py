@@ -51,12 +51,15 @@ def export(
     wholes = [one if isinstance(one, Whole) else store.whole(one) for one in given]
     with as_sentences():
         if kind == "markdown":
-            texts = (transcript.markdown(whole, looks.labels) for whole in wholes)
+            gone = {d for d in _digests(wholes) if not store.clips.path(d).exists()}
+            texts = (transcript.markdown(whole, looks.labels, gone) for whole in wholes)
             file.write("\n".join(texts).encode())
         elif kind == "json":
             file.write(bundle.written(wholes).encode())
         elif kind == "zip":
-            archive.write(bundle.written(wholes), _digests(wholes), store.clips, file)
+            lost = {digest for whole in wholes for digest in transcript.damaged(whole.turns)}
+            digests = [digest for digest in _digests(wholes) if digest not in lost]
+            archive.write(bundle.written(wholes), digests, store.clips, file)
         else:
             assert kind == "html", kind
             webpage.write(wholes, bundle.written(wholes), store.clips, file, looks)

@@ -7,14 +7,15 @@ page's policy names it by its hash. Without it, the browser's own players are th
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import BinaryIO, Protocol
 
 from sessions.clips import Clips
 from sessions.records import ClipRef, Turn, Whole
-from sessions.transcript import Labels, length, line, marked, when
+from sessions.timestamps import NOTHING, Following, Sources, written
+from sessions.transcript import Labels, damaged, length, line, names_of, notes_of, when
 
 EMBEDDED = "earshot-conversations"  # the id of the document in the page
 STYLE = """
@@ -23,15 +24,15 @@ body { max-width: 44rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 syst
 audio, img { width: 100%; }
 """.strip()
 
-Words = Callable[[str, ClipRef | None], str]  # an answer's Markdown as HTML; what its times mean
+Words = Callable[[str, Sources], str]  # an answer's Markdown as HTML; what its times are about
 
 
-def plain(text: str, clip: ClipRef | None = None) -> str:
+def plain(text: str, about: Sources = NOTHING) -> str:
     """Text as it is, for HTML."""
-    return f'<p class="plain">{escape(marked(text))}</p>'
+    return f'<p class="plain">{escape(written(text, about))}</p>'
 
 
-class Sources(Protocol):
+class Addresses(Protocol):
     """Where a page finds what belongs to a clip: addresses, empty where there is nothing."""
 
     def sound(self, clip: ClipRef) -> str: ...
@@ -116,7 +117,7 @@ def write(
 
 
 def pieces(
-    wholes: Iterable[Whole], sources: Sources, looks: Looks, head: str = "", foot: str = ""
+    wholes: Iterable[Whole], addresses: Addresses, looks: Looks, head: str = "", foot: str = ""
 ) -> Iterator[str]:
     """The page. `head` comes before anything that is loaded, `foot` after all that is read."""
     wholes, labels = tuple(wholes), looks.labels
@@ -129,7 +130,7 @@ def pieces(
         f"<title>{escape(titles[0] if titles else '')}</title>\n<style>{looks.style}</style>\n"
         f"</head>\n<body>\n{looks.above}"
     )
-    page = _Page(sources, looks)
+    page = _Page(addresses, looks)
     for whole, title in zip(wholes, titles, strict=True):
         yield from page.conversation(whole, title)
     yield foot
@@ -138,21 +139,22 @@ def pieces(
 
 
 class _Page:
-    def __init__(self, sources: Sources, looks: Looks):
-        self._sources, self._looks, self._labels = sources, looks, looks.labels
+    def __init__(self, addresses: Addresses, looks: Looks):
+        self._addresses, self._looks, self._labels = addresses, looks, looks.labels
         self._embedded: set[str] = set()
+        self._damaged: set[str] = set()
 
     def conversation(self, whole: Whole, title: str) -> Iterator[str]:
-        turns, latest = line(whole), None
+        turns, following = line(whole), Following()
+        names, self._damaged = names_of(turns), damaged(whole.turns)
         yield f'<main>\n<h1 dir="auto">{escape(title)}</h1>\n'
         yield f'<p class="when">{when(whole.conversation.created)}</p>\n'
         for turn in turns:
-            yield from self._turn(turn, latest)
-            latest = turn.clips[-1] if turn.clips else latest
+            yield from self._turn(turn, names, following.of(turn))
         yield from self._rest(whole, turns)
         yield "</main>\n"
 
-    def _turn(self, turn: Turn, about: ClipRef | None) -> Iterator[str]:
+    def _turn(self, turn: Turn, names: Mapping[str, str], about: Sources) -> Iterator[str]:
         who = self._labels.you if turn.role == "user" else self._labels.answer
         by = f" <small>{escape(turn.model)}</small>" if turn.model else ""
         yield f'<article class="{turn.role}">\n<h2>{escape(who)}{by}</h2>\n'
@@ -164,7 +166,7 @@ class _Page:
             else:
                 said = self._looks.words(part, about) if turn.role == "assistant" else plain(part)
                 yield f'<div dir="auto">{said}</div>\n'
-        for note in filter(None, (turn.sentence, turn.note)):
+        for note in notes_of(turn, names, self._labels, about):
             yield f'<p class="note" dir="auto">{escape(note)}</p>\n'
         yield "</article>\n"
 
@@ -176,14 +178,15 @@ class _Page:
             again = escape(self._labels.again)
             yield f'<figure>\n{caption}<a href="#clip-{clip.digest}">{again}</a>\n</figure>\n'
             return
-        sound = self._sources.sound(clip)
+        sound = "" if clip.digest in self._damaged else self._addresses.sound(clip)
         if not sound:
-            missing = escape(self._labels.missing)
+            is_damaged = clip.digest in self._damaged
+            missing = escape(self._labels.damaged_file if is_damaged else self._labels.missing)
             yield f'<figure>\n{caption}<p class="note">{missing}</p>\n</figure>\n'
             return
         self._embedded.add(clip.digest)
         said = {
-            "wave": self._sources.wave(clip),
+            "wave": self._addresses.wave(clip),
             "play": self._labels.play.format(label),
             "position": self._labels.position.format(label),
         }
@@ -197,7 +200,7 @@ class _Page:
         yield "</figure>\n"
 
     def _spectrum(self, clip: ClipRef, label: str) -> Iterator[str]:
-        if address := self._sources.spectrum(clip):
+        if address := self._addresses.spectrum(clip):
             said = escape(self._labels.spectrum.format(label))
             yield (
                 f"<details>\n<summary>{escape(self._labels.seen)}</summary>\n"

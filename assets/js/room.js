@@ -1,6 +1,6 @@
 // How much the model can still take in: a quiet ring in the bar, details when it is pressed.
 
-import { $, made, settled } from "./dom.js";
+import { $, $$, made, settled } from "./dom.js";
 import { draft, onChanged } from "./composer.js";
 import { language, t, translate } from "./i18n.js";
 import { call } from "./server.js";
@@ -23,8 +23,8 @@ async function look() {
   show(room);
 }
 
-function show({ used, context, clips, unheard }) {
-  const share = Math.min(1, used / context), isFull = share > FULL || unheard.length > 0;
+function show({ used, context, clips, unheard, notes, new: beside }) {
+  const share = Math.min(1, used / context), isFull = share > FULL || unheard.length + notes.length > 0;
   const percent = share.toLocaleString(language, { style: "percent" });
   button.hidden = !used;
   button.classList.toggle("full", isFull);
@@ -33,9 +33,21 @@ function show({ used, context, clips, unheard }) {
   button.title = t("room.label", { percent });
   button.setAttribute("aria-label", button.title);
   $(".used", sheet).textContent = t("room.used", { used: number(used), context: number(context) });
-  $(".heard", sheet).textContent = unheard.length ? t("room.unheard", { stretches: unheard.join(t("and")) }) : t("room.heard");
-  $(".heard", sheet).classList.toggle("full", unheard.length > 0);
+  const said = [unheard.length && t("room.unheard", { stretches: unheard.join(t("and")) }), ...notes].filter(Boolean);
+  $(".heard", sheet).textContent = said.join(" ") || t("room.heard");
+  $(".heard", sheet).classList.toggle("full", said.length > 0);
+  attached(beside);
   $("ul", sheet).replaceChildren(...clips.map(row));
+}
+
+/** Says beside each attached recording what of it will not be heard. */
+function attached(beside) {
+  for (const item of $$(".attached li[data-digest]")) {
+    const told = beside[item.dataset.digest] || "", note = $(".unheard", item);
+    if (!told) note?.remove();
+    else if (note) note.textContent = told;
+    else item.append(Object.assign(made('<p class="note unheard" role="status"></p>'), { textContent: told }));
+  }
 }
 
 function row({ name, cost, is_new }) {

@@ -28,6 +28,7 @@ const until = seconds => new Date(seconds * 1000).toLocaleString(language, { wee
 function show() {
   const { state, trouble, shared, on } = now;
   opener.hidden = false;
+  privacy(state === "off" ? "settings.private" : "settings.shared");
   chip.hidden = state !== "on";
   chip.textContent = t("sharing.chip", { n: on });
   for (const part of ["off", "opening", "on"]) $(`.${part}`, sheet).hidden = part !== state;
@@ -36,6 +37,13 @@ function show() {
   const what = `${state} ${shared?.address}`;
   if (sheet.open && what !== had) fill();
   had = what;
+}
+
+/** Where what is said and recorded goes. Nothing is claimed before it is known. */
+function privacy(key) {
+  const place = $("#settings .private");
+  place.textContent = t(key);
+  place.hidden = false;
 }
 
 function tell({ address, until: ends, fingerprint }, on) {

@@ -13,14 +13,17 @@ from app.render import Beside, Line, Progress
 from model.engine import About
 from sessions.records import (
     CIRCLES,
+    DAMAGED,
     DONE,
     FAILED,
+    GONE,
     INTERRUPTED,
     LENGTH,
     STOPPED,
     WRITING,
     ClipRef,
     Conversation,
+    Heard,
     Turn,
     Unheard,
     Versions,
@@ -28,6 +31,7 @@ from sessions.records import (
 
 ENGLISH = LANGUAGES["en"]
 TALK = Conversation(id="c", title="Talk", created=0, updated=0)
+HEARD_CAT = Heard(0, 1, "ca" * 16, 0, 28.5)
 DOG, CAT = ClipRef("d" * 32, "dog.wav", 3.4), ClipRef("ca" * 16, "<b>cat</b>.wav", 3600)
 
 
@@ -126,12 +130,12 @@ def test_clips_are_numbered_in_their_turn_as_the_model_reads_them():
     assert f"earshot/clips/{DOG.digest}" in html
 
 
-def test_marks_are_about_the_newest_clip_before_their_answer():
+def test_marks_are_about_the_clip_that_is_named_or_the_only_one():
     turns = [
         turn(DOG, "What?", id=1, role="user"),
         turn("Wuff <|1.00|>", id=2),
         turn(CAT, DOG, "And?", id=3, role="user"),
-        turn("Now <|2.00|>", id=4),
+        turn("Audio 2: <|2.00|>", id=4),
         turn(CAT, id=5, role="user"),
     ]
     html = render.conversation(TALK, Line(turns), ENGLISH)
@@ -140,9 +144,38 @@ def test_marks_are_about_the_newest_clip_before_their_answer():
         DOG.digest,
     ]
     later = render.conversation(
-        TALK, Line([turn("Still <|3.00|>", id=6), turn("x", id=7)], {}, CAT), ENGLISH
+        TALK, Line([turn("Still <|3.00|>", id=6), turn("x", id=7)], {}, [(CAT,), (DOG,)]), ENGLISH
     )
-    assert f'class="mark" data-digest="{CAT.digest}"' in later
+    assert f'class="mark" data-digest="{DOG.digest}"' in later
+
+
+def test_a_mark_counts_in_its_recording_and_plays_nothing_where_that_is_not_known():
+    heard = tuple(Heard(0, 1, CAT.digest, *edges) for edges in ((0, 28.5), (28.5, 56.25)))
+    asked = turn(CAT, "When?", id=1, role="user")
+
+    def shown(text):
+        return render.stretch(Line([asked, turn(text, id=2, heard=heard)]), ENGLISH)
+
+    named = shown("Audio 1 (0:28 to 0:56): from <|5.00|> on")
+    assert 'data-start="33.50"' in named and ">33.50 s</button>" in named
+    loose = shown("From <|5.00|> on")
+    assert "data-start" not in loose and '<span class="mark loose"' in loose
+    assert "It is not known from where some times in this answer count" in loose
+    assert "It is not known" not in named
+
+
+def test_a_recording_that_is_lost_says_so_and_so_does_its_answer():
+    asked = turn(DOG, CAT, "And?", id=1, role="user")
+    lost = (Unheard(DOG.digest, 0, 0, GONE), Unheard(CAT.digest, 0, 0, DAMAGED))
+    line = Line([asked, turn("Well.", id=2, unheard=lost, left_out=3)], gone={DOG.digest})
+    html = render.stretch(line, LANGUAGES["de"])
+    assert html.count("Diese Aufnahme ist nicht mehr gespeichert.") == 1
+    assert html.count("Die Datei dieser Aufnahme ist beschädigt.") == 1
+    assert "nicht mehr gespeichert: dog.wav." in html
+    assert "beschädigt ist: &lt;b&gt;cat&lt;/b&gt;.wav." in html
+    assert "3 frühere Beiträge" in html
+    later = Line([asked, turn("a", id=2, unheard=lost), turn("b", id=3, heard=(HEARD_CAT,))])
+    assert "beschädigt." not in render.stretch(later, LANGUAGES["de"]).split("<article")[1]
 
 
 def test_a_turn_offers_what_can_be_done_to_it():

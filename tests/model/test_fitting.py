@@ -87,6 +87,13 @@ def test_one_question_that_nobody_can_read_costs_no_other_turn():
     assert alone.messages == (NOW,) and alone.left_out == 1
 
 
+def test_of_a_question_that_nobody_can_read_the_recording_stays():
+    too_long = user(CLIP, "word " * 5000)
+    found = fitted(measure, [*talk(2), too_long, user("shorter, then?")])
+    assert found.messages[-1] == user(CLIP, "shorter, then?") and found.left_out == 1
+    assert numbers(found) == [0, 1]
+
+
 def test_an_answer_that_nobody_can_read_is_left_out_with_its_question():
     found = fitted(measure, [*talk(2), user("go on"), answer("9 " + "word " * 5000), NOW])
     assert numbers(found) == [0, 1] and found.left_out == 2

@@ -136,7 +136,7 @@ def test_the_page_reads_alone_and_loads_nothing(store, full):
 
 
 def test_an_answer_may_be_rendered(store, full):
-    looks = Looks(words=lambda text, clip: f"<em>{clip.name}</em>".replace("<b>", ""))
+    looks = Looks(words=lambda text, about: f"<em>{about.clip.name}</em>".replace("<b>", ""))
     page = exported(store, [full], "html", looks=looks).decode()
     assert page.count("<em>dog .wav</em>") == 2, "each knows the clip that its times are about"
 
