@@ -352,9 +352,20 @@ def program() -> int:
     try:
         if None in (sys.stdout, sys.stderr):
             _log_to_file()
+        if not _is_somewhere():
+            standard_streams.complain("The current folder was deleted: go to another one first.")
+            return 1
         return main()
     finally:
         standard_streams.drop_output()
+
+
+def _is_somewhere() -> bool:
+    """Libraries end a process without a word whose current folder is gone."""
+    try:
+        return bool(os.getcwd())
+    except OSError:
+        return False
 
 
 def _log_to_file() -> None:

@@ -1,7 +1,12 @@
-"""By which addresses and names others on the network reach this machine. Opens no port."""
+"""By which addresses and names others on the network reach this machine, and who has a port of it.
+Opens none."""
 
 import ipaddress
+import json
 import socket
+import urllib.request
+from contextlib import suppress
+from http.client import HTTPException
 
 import psutil
 
@@ -43,3 +48,17 @@ def _on_the_way_out() -> str:
         except OSError:  # no network
             return ""
         return probe.getsockname()[0]
+
+
+def taken(port: int) -> str:
+    """What is to be done about a port that something else has."""
+    address = f"http://127.0.0.1:{port}/"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with suppress(OSError, ValueError, HTTPException):
+        with direct.open(f"{address}earshot/alive", timeout=2) as answer:
+            if "process" in json.loads(answer.read(4096)):
+                return (
+                    f"Earshot is running already: open {address}, or give this one another port "
+                    "with --port."
+                )
+    return f"Port {port} is not free: give another one with --port."

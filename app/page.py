@@ -10,7 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 import gradio as gr  # noqa: E402
 
-from app import assets, exchange, health, policy, render, shared, sounds, theme, web  # noqa: E402
+from app import assets, exchange, health, network, policy, render, shared, sounds, theme, web  # noqa: E402
 from app.choosing import choosing, running, telling  # noqa: E402
 from app.crowd import Counts  # noqa: E402
 from app.door import Gate  # noqa: E402
@@ -159,7 +159,7 @@ def serve(
                 },
             )
         except OSError as error:
-            raise PortTaken(f"Port {port} is not free: give another one with --port.") from error
+            raise PortTaken(network.taken(port)) from error
         ready(page.local_url)
         with closing(sharing):
             with suppress(KeyboardInterrupt):  # Ctrl-C, or the polite signal: see launch.py

@@ -23,7 +23,7 @@ def expanded(text: str | os.PathLike) -> Path:
     if not text.startswith("~"):
         return Path(text)
     found = Path(os.path.expanduser(text))
-    if found.is_absolute():
+    if found.is_absolute() and not _is_home_unknown(text):
         return found
     literal = Path(text)
     if literal.exists():
@@ -32,6 +32,11 @@ def expanded(text: str | os.PathLike) -> Path:
     raise NoSuchPlace(
         f"There is no home folder {name} on this machine: give the whole path instead of {text}."
     )
+
+
+def _is_home_unknown(text: str) -> bool:
+    """Whether ~ would become the root of the disk: HOME may be set to nothing, as by a service."""
+    return os.environ.get("HOME") == "" and os.name != "nt" and text.split("/")[0] == "~"
 
 
 def from_environment(name: str) -> Path | None:

@@ -9,15 +9,18 @@ from pathlib import Path
 
 from benchmarks.gpu import processes, report
 from benchmarks.gpu.setting import STEPS, Setting, roomiest
+from model.paths import as_path
 
 
 def main() -> int:
     cli = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     cli.add_argument("steps", nargs="*", help=f"of {', '.join(STEPS)}; default: all")
     cli.add_argument("--seconds", type=float, default=600, help="in all; default: %(default)s")
-    cli.add_argument("--out", type=Path, default=Path("build/gpu"), help="default: %(default)s")
-    cli.add_argument("--fixtures", type=Path, metavar="DIR", help="those of model.parity")
-    cli.add_argument("--scratch", type=Path, help="27 GB for a while; default: where there is room")
+    cli.add_argument("--out", type=as_path, default=Path("build/gpu"), help="default: %(default)s")
+    cli.add_argument("--fixtures", type=as_path, metavar="DIR", help="those of model.parity")
+    cli.add_argument(
+        "--scratch", type=as_path, help="27 GB for a while; default: where there is room"
+    )
     cli.add_argument("--toy", action="store_true", help="small, on a processor")
     cli.add_argument("--step", help=argparse.SUPPRESS)
     cli.add_argument("--skip", nargs="*", default=[], help=argparse.SUPPRESS)

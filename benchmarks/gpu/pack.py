@@ -18,6 +18,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+from model.paths import as_path
+
 ROOT = Path(__file__).parents[2]
 KIT = ROOT / ".carry" / "gpu"
 _NATIVE = re.compile(r"bitsandbytes/libbitsandbytes_(\w+)\.so")
@@ -84,7 +86,7 @@ def main() -> None:
     from importlib.metadata import version
 
     cli = argparse.ArgumentParser(prog="python -m benchmarks.gpu.pack", description=__doc__)
-    cli.add_argument("--fixtures", type=Path, metavar="DIR", help="those of model.parity")
+    cli.add_argument("--fixtures", type=as_path, metavar="DIR", help="those of model.parity")
     cli.add_argument("--python", default="3.12", help="of that machine; default: %(default)s")
     cli.add_argument(
         "--cuda", default="cuda130", help="bitsandbytes' library; default: %(default)s"

@@ -98,3 +98,9 @@ def test_recordings_of_a_manifest_may_be_at_home(home, tmp_path):
     (item,) = manifest.read(file)
     found = [sound.file for sound in item.sounds]
     assert found == [home / "a.wav", home / "b.wav", tmp_path / "~c.wav"]
+
+
+def test_home_that_is_set_to_nothing_is_not_the_root_of_the_disk(monkeypatch):
+    monkeypatch.setenv("HOME", "")
+    with pytest.raises(NoSuchPlace, match="no home folder ~"):
+        expanded("~/sounds")
