@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from app import crowd, page, places, talks, web
+from app import assets, crowd, page, places, policy, talks, web
 from app.narrow import LARGEST as REQUEST
 from model.audio import Limits
 from sessions import archive, backup, bundle, transfer, unused
@@ -38,3 +38,11 @@ def test_backups_and_the_end_are_as_told():
     said = " ".join(README.split())
     assert "those of the last seven days, and of the four weeks before them" in said
     assert "the answer being given has five seconds to end" in said
+
+
+def test_the_page_records_as_long_as_a_recording_may_be():
+    script = assets.text("js/recording.js")
+    longest = re.search(r"^const LONGEST = ([\d *]+);", script, re.M)[1]
+    assert eval(longest) == Limits().seconds
+    rate = int(re.search(r"^const MOST = (\d+);", assets.text("js/recorder.js"), re.M)[1])
+    assert policy.RECORDED == 2 * rate and Limits().seconds * policy.RECORDED < Limits().size

@@ -54,7 +54,7 @@ async function look() {
     return;
   }
   // Gradio's session ended with the process that gave this page; the draft is kept
-  if (process && now.process !== process) return isBusy() || location.reload();
+  if (process && now.process !== process) return isBusy() ? say(false, "") : location.reload();
   const wasAway = !$("#offline").hidden && !isEnding;
   isEnding = now.ending;
   say(isEnding, t("ending"));
