@@ -28,7 +28,10 @@ PASTE = """([texts, files, where]) => {
 PICTURE = ("image.png", "image/png", [137, 80, 78, 71, 13, 10, 26, 10])
 ROWS = "<tr><td>One</td><td>12</td></tr><tr><td>Two</td><td>7</td></tr>"
 TABLE = f"<style>td {{ color: red }}</style><table>{ROWS}</table>"
-RTF = r"{\rtf1\ansi{\fonttbl{\f0 Arial;}}{\*\generator X;}\f0\b One\b0\tab 12\par caf\'e9 \u8364?\{x\}}"
+RTF = (
+    r"{\rtf1\ansi{\fonttbl{\f0 Arial;}}{\*\generator X;}"
+    r"\f0\b One\b0\tab 12\par caf\'e9 \u8364?\{x\}}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +132,8 @@ COMPOSING = """([where, how]) => {
     const field = document.querySelector(where), all = { bubbles: true, cancelable: true };
     const enter = more =>
       field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", ...all, ...more }));
-    const composition = what => field.dispatchEvent(new CompositionEvent(`composition${what}`, all));
+    const composition = what =>
+      field.dispatchEvent(new CompositionEvent(`composition${what}`, all));
     field.focus();
     composition("start");
     if (how === "while it composes") enter({ isComposing: true });
