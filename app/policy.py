@@ -13,6 +13,7 @@ from pathlib import Path
 from app.chat import Refused
 from model.audio import Limits
 from model.errors import EarshotError
+from model.text_files import read_text
 from sessions.records import Conversation, Whole
 from sessions.store import Store
 
@@ -95,7 +96,7 @@ def load(folder: Path) -> Policy:
     if not path.exists():
         return Policy()
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        told = tomllib.loads(read_text(path).replace("\r\n", "\n"))
     except (OSError, ValueError) as error:
         raise BadPolicy(f"{FILE} cannot be read: {error}.") from error
     if unknown := set(told) - {field.name for field in fields(Policy)}:

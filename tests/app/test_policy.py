@@ -157,3 +157,13 @@ def test_a_guests_page_records_no_longer_than_may_come_in(told, seconds):
     assert f'data-longest="{seconds}"' in page
     owners = theme.dressed('<html lang="en"></head>', LANGUAGES["en"], "")
     assert "data-longest" not in owners
+
+
+def test_a_policy_is_read_as_windows_writes_it_or_refused_with_its_line(tmp_path):
+    for encoding in ("utf-8-sig", "utf-16"):
+        text = "# für Gäste\r\nupload = false\r\n"
+        (tmp_path / policy.FILE).write_bytes(text.encode(encoding))
+        assert policy.load(tmp_path).upload is False
+    (tmp_path / policy.FILE).write_bytes("upload = false\n# für".encode("latin-1"))
+    with pytest.raises(BadPolicy, match="no text in UTF-8 or UTF-16 .line 2"):
+        policy.load(tmp_path)
