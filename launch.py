@@ -11,7 +11,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: see placement.share_cores
 
-from app import standard_streams  # noqa: E402
+from app import proxies, standard_streams  # noqa: E402
 from app.wish import LINK, NONE, PASSWORD, WAYS, Wish, seconds_of  # noqa: E402
 from model.engine import Parrot  # noqa: E402
 from model.errors import DoesNotFit, EarshotError, Empty  # noqa: E402
@@ -330,6 +330,8 @@ def main(argv: list[str] | None = None) -> int:
     words = parse(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # its chatter about optional kernels
+    for sentence in proxies.prepare():
+        logging.warning(sentence)
     try:
         return RUN[words.command](words) or 0
     except (EarshotError, StoreError) as error:
@@ -589,6 +591,7 @@ def run_download(words: argparse.Namespace) -> None:
         with _Bar(f"Copying {words.name}") as bar:
             folder = weights.take(words.source, words.name, models, bar)
     else:
+        proxies.check_download()
         folder = weights.fetch(words.name, models, _telling("fetching") if words.tell else None)
     name = words.name
     if words.bits == "4":

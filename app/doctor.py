@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app import proxies
 from app.microphone import FIND_MICROPHONE, INSTALL_PORTAUDIO
 from app.versions import packages
 from model import machine
@@ -34,6 +35,7 @@ def report(data_folder: Path, weights_folder: Path) -> list[Finding]:
         sound_files(),
         microphone(),
         disk(data_folder),
+        *proxies.finding(),
     ]
 
 

@@ -123,13 +123,14 @@ def gradios_program(server: Server | None = None) -> str:
 
 def gradios_server() -> Server:
     """One of Gradio's servers, as its service says."""
+    import httpx
     from gradio import networking
 
     try:
-        with urllib.request.urlopen(networking.GRADIO_API_SERVER, timeout=PATIENCE) as answer:
-            told = json.load(answer)[0]
+        answer = httpx.get(networking.GRADIO_API_SERVER, timeout=PATIENCE, follow_redirects=True)
+        told = answer.raise_for_status().json()[0]
         return Server(told["host"], int(told["port"]), told["root_ca"])
-    except (OSError, ValueError, LookupError, TypeError):
+    except (httpx.HTTPError, OSError, ValueError, LookupError, TypeError):
         raise NoTunnel(
             "Gradio's service gives no link: is this machine on the internet? Give a server of "
             "your own with --share-server, or share with this network only: --share lan."
