@@ -26,7 +26,7 @@ WHERE = Placement(torch.device("cpu"), torch.float32, 32)
 def test_a_load_that_fails_is_a_sentence_and_keeps_nothing(monkeypatch, tmp_path, error, said):
     kept = []
 
-    def load(folder, where, progress):
+    def load(*_, **__):
         half_read = tiny_engine().model
         kept.append(weakref.ref(half_read))
         raise error
