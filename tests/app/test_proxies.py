@@ -112,7 +112,9 @@ def test_where_no_link_can_be_had_the_page_stays_open(tmp_path, proxy, environme
         assert "--share lan" in told and server.process.poll() is None
     finally:
         server.close()
-    assert proxy.asked and not {"localhost", "127.0.0.1"} & {host.rpartition("//")[2] for host in proxy.asked}
+    assert proxy.asked and not {"localhost", "127.0.0.1"} & {
+        host.rpartition("//")[2] for host in proxy.asked
+    }
 
 
 def run(*words):
