@@ -6,7 +6,7 @@ from app import chat
 from app.events import Command, Desk
 from app.i18n import Language
 from app.labels import labels
-from model.engine import Engine
+from model.engine import About, Engine
 from model.fitting import Fitted, fitted
 from sessions.lines import LEAF
 from sessions.records import DAMAGED, NO_ROOM, ClipRef, Part, Unheard
@@ -27,7 +27,7 @@ def measuring(desk: Desk, engine: Engine) -> list[Command]:
             line.append(("user", draft))
         told = chat.messages(chat.instructions(kept) if kept else "", line, desk.talks.recall)
         if not any(message.role == "user" for message in told):
-            nothing = {"clips": [], "unheard": [], "notes": [], "new": {}}
+            nothing = {"clips": [], "unheard": [], "notes": [], "new": {}, "limits": None}
             return {"used": 0, "context": desk.about.context} | nothing
         given = fitted(engine.room, told)
         clips = [part for _, parts in line for part in parts if isinstance(part, ClipRef)]
@@ -49,9 +49,20 @@ def measuring(desk: Desk, engine: Engine) -> list[Command]:
             "unheard": stretches_of(unheard, names, words),
             "notes": not_read(unheard, left_out, names, words),
             "new": _beside(unheard, draft, language),
+            "limits": _limits(desk.about) if n_new else None,
         }
 
     return [room]
+
+
+def _limits(about: About) -> dict:
+    """What the model takes in, as its configuration has it."""
+    return {
+        "name": about.name,
+        "seconds": about.hears,
+        "several": about.chats,
+        "languages": list(about.understands),
+    }
 
 
 def _costs(given: Fitted) -> dict[str, int]:

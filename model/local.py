@@ -379,7 +379,9 @@ def _give_back() -> None:
 
 
 def _heard_at_once(model: QwenAudio, context: int) -> float:
-    """Seconds of sound that fit, window by window."""
+    """Seconds of sound that fit, window by window; one window, where it reads tags."""
+    if not model.config.chats:
+        return WINDOW / SAMPLE_RATE
     cost = model.audio.n_slots_of(WINDOW) + 2 + LABEL
     return context * SOUND_SHARE / cost * WINDOW / SAMPLE_RATE
 

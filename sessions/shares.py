@@ -222,11 +222,12 @@ def copied(store, given: Shown, other) -> Conversation:
 
 
 def _with_its_recording(line: list[Turn]) -> list[Turn]:
-    """The last exchange of a line. A question without a recording is about the newest before."""
+    """The last exchange of a line. A question without a recording is about those
+    of the newest one before that has any: all of them, since an answer may name them by number."""
     *before, question, answer = line
     if not question.clips:
-        clips = [clip for turn in before for clip in turn.clips]
-        question = replace(question, parts=(*clips[-1:], *question.parts))
+        clips = next((turn.clips for turn in reversed(before) if turn.clips), [])
+        question = replace(question, parts=(*clips, *question.parts))
     return [question, answer]
 
 

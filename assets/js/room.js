@@ -23,7 +23,7 @@ async function look() {
   show(room);
 }
 
-function show({ used, context, clips, unheard, notes, new: beside }) {
+function show({ used, context, clips, unheard, notes, new: beside, limits }) {
   const share = Math.min(1, used / context), isFull = share > FULL || unheard.length + notes.length > 0;
   const percent = share.toLocaleString(language, { style: "percent" });
   button.hidden = !used;
@@ -37,6 +37,7 @@ function show({ used, context, clips, unheard, notes, new: beside }) {
   $(".heard", sheet).textContent = said.join(" ") || t("room.heard");
   $(".heard", sheet).classList.toggle("full", said.length > 0);
   attached(beside);
+  limited(limits);
   $("ul", sheet).replaceChildren(...clips.map(row));
 }
 
@@ -48,6 +49,23 @@ function attached(beside) {
     else if (note) note.textContent = told;
     else item.append(Object.assign(made('<p class="note unheard" role="status"></p>'), { textContent: told }));
   }
+}
+
+/** Says below the attached recordings what the model takes in. */
+function limited(limits) {
+  const place = $("#composer .limits");
+  place.hidden = !limits;
+  if (!limits) return;
+  const { name, seconds, several, languages } = limits, told = [];
+  const short = seconds < 60, unit = short ? "second" : "minute";
+  const length = Math.round(short ? seconds : seconds / 60).toLocaleString(language, { style: "unit", unit, unitDisplay: "long" });
+  if (seconds) told.push(t(several ? "limits.hears" : "limits.one", { name, length }));
+  if (languages.length) {
+    const names = new Intl.DisplayNames([language], { type: "language" });
+    told.push(t("limits.understands", { languages: languages.map(code => names.of(code)).join(t("and")) }));
+  }
+  place.textContent = told.join(" ");
+  place.hidden = !told.length;
 }
 
 function row({ name, cost, is_new }) {

@@ -16,7 +16,7 @@ async function look() {
   try {
     if (!document.hidden) now = await call("sharing_now");
   } catch (error) {
-    if (!error.isPassing) return false; // a guest
+    if (!error.isPassing) return privacy("login.kept"), false; // a guest
   }
   timer = setTimeout(look, now?.state === "opening" ? SOON : EVERY);
   if (now) show();

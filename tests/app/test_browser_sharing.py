@@ -69,12 +69,15 @@ def say(page, words):
 def test_an_owner_shares_a_guest_comes_and_it_ends(page, guest):
     from playwright.sync_api import expect
 
+    privacy = page.locator("#settings .private")
+    expect(privacy).to_have_text(re.compile("^Everything stays on this machine"))
     say(page, "mine alone")
     expect(page.locator("#newest")).to_contain_text("mine alone", timeout=PATIENCE)
     page.click("#foot .share")
     expect(page.locator("#sharing .rules")).to_contain_text("10 minutes each")
     page.click("#sharing .begin.link")
     expect(page.locator("#sharing .on")).to_be_visible(timeout=PATIENCE)
+    expect(privacy).to_have_text(re.compile("^Earshot is shared at the moment"))
     expect(page.locator("#sharing .qr")).to_be_visible()
     expect(page.locator("#sharing .password code")).to_be_empty()
     page.click("#sharing .reveal")
@@ -92,6 +95,8 @@ def test_an_owner_shares_a_guest_comes_and_it_ends(page, guest):
     say(guest, "a guest asks")
     expect(guest.locator("#newest")).to_contain_text("a guest asks", timeout=PATIENCE)
     assert "mine alone" not in guest.content()
+    told = guest.locator("#settings .private")
+    expect(told).to_have_text(re.compile("is kept on the owner’s machine"), timeout=PATIENCE)
     expect(page.locator("#sharing .guests")).to_have_text("One visitor is on.", timeout=PATIENCE)
     expect(page.locator("#bar .chip")).to_have_text("Shared · 1 on")
 
@@ -101,6 +106,7 @@ def test_an_owner_shares_a_guest_comes_and_it_ends(page, guest):
     expect(page.locator("#sharing .off")).to_be_visible(timeout=PATIENCE)
     expect(guest.locator("h1")).to_have_text("This is not shared any more", timeout=PATIENCE)
     expect(page.locator("#bar .chip")).to_be_hidden()
+    expect(privacy).to_have_text(re.compile("^Everything stays on this machine"))
     page.keyboard.press("Escape")
     say(page, "still here")
     expect(page.locator("#newest")).to_contain_text("still here", timeout=PATIENCE)
