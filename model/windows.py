@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.messages import Clip
-from model.spec import SAMPLE_RATE, WINDOW
+from model.spec import HOP, SAMPLE_RATE, WINDOW
 
 _LOOK_BACK = 5 * SAMPLE_RATE  # samples before the limit in which a pause is looked for
 _STEP = SAMPLE_RATE // 50  # samples: 20 ms, the grain of the search
+SHORTEST = 4 * HOP  # samples that make one slot; a shorter window would be lost
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +31,11 @@ class Window:
 
 
 def split(clip: Clip, longest: int = WINDOW) -> list[Window]:
-    """The whole clip as windows, cut at the quietest 20 ms of the last 5 s before each limit."""
+    """The whole clip as windows, cut before the quietest 20 ms of the last 5 s before each limit.
+    No window is too short for a slot."""
     cuts, start = [0], 0
     while len(clip.samples) - start > longest:
-        limit = start + longest
+        limit = min(start + longest, len(clip.samples) - SHORTEST)
         look_back = min(_LOOK_BACK, longest // 2) // _STEP * _STEP
         tail = clip.samples[limit - look_back : limit].reshape(-1, _STEP)
         loudness = np.square(tail).mean(axis=1)  # (20 ms steps,)
