@@ -11,7 +11,7 @@ from starlette.routing import Route
 from app import chat
 from app.places import Place, Places
 from app.web import from_the_page, refusal
-from model import audio, picture
+from model import audio, levels, picture
 from model.errors import EarshotError
 from model.messages import Clip
 from model.spec import SAMPLE_RATE
@@ -83,7 +83,7 @@ def taken(place: Place, whole: Clip, stretch: tuple[float, float], name: str) ->
     if end - start < audio.SHORTEST:
         raise chat.Refused(f"Nothing can be heard in less than {audio.SHORTEST} s: take more.")
     cut = audio.cut(whole, start, end)
-    if abs(cut.samples).max() * 32768 <= audio.SILENCE:
+    if abs(cut.samples).max() * 32768 <= levels.SILENCE:
         raise chat.Refused("This stretch is silent: take another.")
     return chat.keep(place.store, cut, name, place.recall)
 

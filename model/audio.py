@@ -6,9 +6,7 @@ writes is what `ffmpeg -f s16le -ac 1 -ar 16000` writes. pydub cuts and writes.
 """
 
 import os
-import re
 import stat
-import struct
 import tempfile
 import warnings
 import wave
@@ -20,17 +18,15 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
-from model.decoder import Log, ffmpeg, started
-from model.errors import Empty, Mislabelled, Silent, TooLarge, Truncated, Unreadable
+from model.decoder import ffmpeg
+from model.decoding import Wanted, read
+from model.errors import Empty, Unreadable
 from model.messages import Clip
+from model.refusing import SHORTEST
 from model.spec import SAMPLE_RATE
 
-SHORTEST = 0.1  # seconds
-SILENCE = 3  # largest 16-bit sample of a muted recording: -81 dBFS
-SLACK = 0.25, 0.01  # seconds and share by which headers of whole files are wrong (wma: 0.05 s)
 FORMATS = ("wav", "flac", "mp3", "ogg")  # that can be written
 LONGEST_NAME = 120  # characters of a file's name in a sentence
-HEADERLESS = {".g722": "g722", ".gsm": "gsm"}  # telephone sound, known by its name alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,24 +49,29 @@ def decode(
     name: str | None = None,
     seconds: float | None = None,
     limits: Limits | None = None,
+    track: int | None = None,
     progress: Callable[[float], object] = lambda seconds: None,
 ) -> Clip:
     """The sound of a file (by its path) or of a file's bytes, or only its first `seconds`.
 
-    `name` is what messages call it; `progress` is told how many seconds have been read. Raises an
-    `Unplayable` whose sentence says what is wrong.
+    `name` is what messages call it; `track` chooses among several sound tracks, the first of which
+    is 1; `progress` is told how many seconds have been read. What is missing, or was changed, say
+    the clip's remarks. Raises an `Unplayable` whose sentence says what is wrong.
     """
     if seconds is not None and seconds < SHORTEST:
         raise ValueError(f"seconds is at least {SHORTEST}; got {seconds}")
     limits = limits or Limits()
+    wanted = Wanted(
+        seconds=seconds, most=limits.seconds, size=limits.size, track=track, progress=progress
+    )
     if isinstance(source, bytes | bytearray | memoryview):
         with tempfile.TemporaryFile(buffering=0) as file:  # mp4 must be able to seek
             file.write(source)
             name = _printable(name or "This recording")
-            return _decode_file(file, name, _Wanted(seconds, limits, progress))
+            return read(file, name, wanted)
     name = _printable(name or Path(source).name or os.fspath(source))
     with _open(source, name) as file:
-        return _decode_file(file, name, _Wanted(seconds, limits, progress))
+        return read(file, name, wanted)
 
 
 def part(file: str | os.PathLike, start: float, seconds: float | None = None) -> Clip:
@@ -144,160 +145,6 @@ def _open(source, name: str) -> IO[bytes]:
     if stat.S_ISDIR(mode):
         raise Unreadable(f"{name} is a folder. Give one of the recordings in it.")
     raise Unreadable(f"{name} is a device or a pipe. Save the recording to a file first.")
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """How much of a file, how much at most, and who is told how far it is."""
-
-    seconds: float | None
-    limits: Limits
-    progress: Callable[[float], object]
-
-
-def _decode_file(file: IO[bytes], name: str, wanted: _Wanted) -> Clip:
-    seconds, limits = wanted.seconds, wanted.limits
-    size = os.fstat(file.fileno()).st_size
-    if size == 0:
-        raise Empty(f"{name} is empty: it holds no byte. Record or copy it again.")
-    if size > limits.size:
-        raise TooLarge(
-            f"{name} has {size / 1e6:,.0f} MB; the limit is {limits.size / 1e6:,.0f} MB. "
-            "Cut it into parts, or save it as mp3."
-        )
-    file.seek(0)
-    _refuse_other_content(file.read(4096), name)
-    file.seek(0)
-    cut_short = _wav_ends_early(file, size)
-    file.seek(0)
-    chunks, log = _run(file, name, size, wanted)
-    if not log.is_known and (kind := HEADERLESS.get(Path(name).suffix.lower())):
-        file.seek(0)
-        chunks, log = _run(file, name, size, wanted, kind)
-    n_samples = sum(map(len, chunks))
-    if seconds is None or n_samples < int(seconds * SAMPLE_RATE):
-        _refuse_damage(name, n_samples / SAMPLE_RATE, seconds, cut_short, log)
-        if all(np.abs(chunk.astype(np.int32)).max(initial=0) <= SILENCE for chunk in chunks):
-            raise Silent(
-                f"{name} is silent from beginning to end. Was the microphone muted? Record again."
-            )
-    return Clip.of_chunks(chunks)
-
-
-def _run(file, name, size, wanted: _Wanted, kind=None) -> tuple[list[np.ndarray], Log]:
-    """Chunks (n,) int16 of mono sound at 16 kHz, as the program writes them, and its log."""
-    limits = wanted.limits
-    chunks, room = [], int(limits.seconds * SAMPLE_RATE)
-    with started(file, size, seconds=wanted.seconds, kind=kind) as program:
-        for chunk in program.chunks():
-            chunks.append(chunk)
-            room -= len(chunk)
-            wanted.progress(limits.seconds - room / SAMPLE_RATE)
-            is_stated = len(chunks) == 1 and _states_more(program.log(), wanted)
-            if room < 0 or is_stated:
-                chunks.clear()  # else what is raised would hold them
-                raise TooLarge(
-                    f"{name} is longer than {limits.seconds / 60:.3g} minutes, the limit. "
-                    "Cut it into parts."
-                )
-        return chunks, program.log()
-
-
-def _states_more(log: Log, wanted: _Wanted) -> bool:
-    """Whether a header promises more than is taken: no need to read up to there, true or not."""
-    most = wanted.limits.seconds * (1 + SLACK[1]) + SLACK[0]
-    return wanted.seconds is None and log.stated is not None and log.stated > most
-
-
-# Refusing -----------------------------------------------------------------------------------------
-
-CONTENTS = {  # first bytes of what people drop by mistake
-    b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a zip archive or an office document",
-    b"\x1f\x8b": "a gzip archive",
-    b"Rar!": "a rar archive",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"GIF8": "a GIF image",
-    b"II*\x00": "a TIFF image",
-    b"MM\x00*": "a TIFF image",
-    b"MThd": "a MIDI file, notes without sound",
-    b"MZ": "a Windows program",
-    b"\x7fELF": "a program",
-    b"SQLite format 3": "a database",
-}
-IMAGES = {b"WEBP": "a WebP image", b"heic": "a HEIC image", b"avif": "an AVIF image"}
-PLAYLIST = re.compile(r"\s*(#EXTM3U|#EXTINF|ffconcat|\[playlist\]|<asx|<smil|<MPD|file ')", re.I)
-CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # never in text
-
-
-def _refuse_other_content(head: bytes, name: str) -> None:
-    """By its first bytes: extensions lie, and an mp3 named .wav is welcome."""
-    what = next((what for first, what in CONTENTS.items() if head.startswith(first)), None)
-    what = what or IMAGES.get(head[8:12])
-    if what is None and not head.startswith(b"#!AMR") and (text := _as_text(head)) is not None:
-        what = "a playlist, a list of names" if PLAYLIST.match(text) else "text"
-    if what:
-        raise Mislabelled(f"{name} is not sound but {what}. Give the recording itself.")
-
-
-def _as_text(head: bytes) -> str | None:
-    for cut_off in range(4):  # the last character may be only begun
-        try:
-            text = head[: len(head) - cut_off].decode("utf-8-sig")
-        except UnicodeDecodeError:
-            continue
-        return None if CONTROLS.search(text) else text
-    return None
-
-
-def _refuse_damage(name, seconds, asked, cut_short, log: Log) -> None:
-    """`seconds` came out; `asked` is None for all of the file."""
-    if log.is_overdue:
-        raise TooLarge(
-            f"{name} takes longer to read than any recording of its size. "
-            "Convert it to wav or mp3, and give that."
-        )
-    if cut_short or "moov atom not found" in log.text or ": partial file" in log.text:
-        raise Truncated(
-            f"{name} ends before the length in its header: it was cut off while being copied or "
-            "recorded. Copy it again or record again."
-        )
-    stated = log.stated and min(log.stated, asked or log.stated)
-    if stated and log.status == 0 and seconds < stated * (1 - SLACK[1]) - SLACK[0]:
-        raise Truncated(
-            f"{name} ends after {seconds:.1f} s, its header states {log.stated:.1f} s: it was cut "
-            "off or damaged while being copied or recorded. Copy it again or record again."
-        )
-    if log.is_known and not log.has_audio:
-        raise Empty(f"{name} has no audio track. Give a recording that has sound.")
-    if log.status or not log.is_known:
-        raise Unreadable(
-            f"{name} is damaged, or in a format that ffmpeg does not know. "
-            "Copy it again, or convert it to wav or mp3."
-        )
-    if seconds == 0:
-        raise Empty(f"{name} holds no sound: its audio track is empty. Record again.")
-    if seconds < SHORTEST:
-        raise Empty(
-            f"{name} lasts {seconds:.3f} s; nothing can be heard in less than {SHORTEST} s. "
-            "Record again."
-        )
-
-
-def _wav_ends_early(file: IO[bytes], size: int) -> bool:
-    """Whether a wav file is shorter than its data chunk. ffmpeg takes such a file for whole."""
-    riff, stated, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
-    # Streamed files state 0, 2**31 - 1 or 2**32 - 1 bytes, or a little less: they knew no better
-    if (riff, kind) != (b"RIFF", b"WAVE") or not 0 < stated < 0x7FFF_0000:
-        return False
-    while len(header := file.read(8)) == 8:
-        chunk, length = struct.unpack("<4sI", header)
-        if chunk == b"data":
-            return file.tell() + length > size and length < 0x7FFF_0000
-        file.seek(length + length % 2, os.SEEK_CUR)
-    return False
 
 
 def _printable(name: str | bytes) -> str:

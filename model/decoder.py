@@ -2,24 +2,24 @@
 threads, output and log. Knows no file's name, and has no sentence for people.
 
 It is handed an open file and never a name: with no protocol but that and the pipe it writes to, no
-name becomes an option or an address. It reads the formats listed here, none of which opens a second
-file, and decodes sound alone: no picture, though a video's sound may be had.
+name becomes an option or an address. It reads the formats listed in formats.py, none of which opens
+a second file, and decodes sound alone: no picture, though a video's sound may be had.
 """
 
 import os
-import re
 import shutil
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
 
 from model.errors import Unplayable
+from model.ffmpeg_log import Log
+from model.formats import CODECS, FORMATS
 from model.spec import SAMPLE_RATE
 
 try:
@@ -34,30 +34,9 @@ LARGEST_LOG = 1 << 26  # bytes; a file with more to be said of is damaged
 SHOWN_LOG = 1 << 18  # bytes of it that are read
 QUICK, SLOW = 3, 4  # seconds of processor time for any file, and for each of its megabytes …
 PATIENCE = 900  # … and at most; three hours take 5 to 12, at the least bits in 7 MB
+LARGEST_JUMP = 10**6  # seconds in a clock that count as time, and not as another clock
 STOPPED = b"received signal"  # its last words when its time is up
 BUSY = 3  # times as long by the clock, on a machine that does much else
-FORMATS = (  # a file's own sound, or a video's; no playlist, no picture, nothing from a network
-    *("wav", "w64", "aiff", "au", "caf", "voc", "iff", "flac", "mp3", "aac", "loas", "latm", "mov"),
-    *("matroska", "ogg", "asf", "avi", "flv", "mpeg", "mpegts", "ac3", "eac3", "dts", "truehd"),
-    *("amr", "amrnb", "amrwb", "g722", "gsm", "ape", "wv", "tta", "tak", "mpc", "mpc8", "dsf"),
-    *("oma", "qoa", "rm", "spdif", "sox", "ircam", "nistsphere", "act", "iamf"),
-)
-CODECS = (
-    *(f"pcm_{kind}" for kind in ("alaw", "mulaw", "s8", "u8", "s8_planar", "bluray", "dvd")),
-    *(f"pcm_{sign}{bits}{end}" for sign in "su" for bits in (16, 24, 32) for end in ("le", "be")),
-    *(f"pcm_s{kind}" for kind in ("16le_planar", "16be_planar", "24le_planar", "32le_planar")),
-    *(f"pcm_f{bits}{end}" for bits in (16, 32, 64) for end in ("le", "be")),
-    *(f"adpcm_{kind}" for kind in ("ms", "ima_wav", "ima_qt", "yamaha", "swf", "sbpro_4")),
-    *("8svx_exp", "8svx_fib", "mace3", "mace6", "g722", "g723_1", "g726", "g726le", "g729"),
-    *("gsm", "gsm_ms", "amrnb", "libopencore_amrnb", "amrwb", "libopencore_amrwb", "ilbc"),
-    *("aac", "aac_fixed", "aac_latm", "mp3", "mp3float", "mp2", "mp2float", "mp1", "mp1float"),
-    *("flac", "alac", "ape", "wavpack", "tta", "tak", "als", "truehd", "mlp", "qoa"),
-    *("opus", "libopus", "vorbis", "libvorbis", "speex", "nellymoser", "truespeech", "qcelp"),
-    *("wmav1", "wmav2", "wmapro", "wmavoice", "wmalossless", "ac3", "ac3_fixed", "eac3", "dca"),
-    *("mpc7", "mpc8", "cook", "sipr", "ra_144", "ra_288", "real_144", "real_288", "qdm2", "qdmc"),
-    *("atrac1", "atrac3", "atrac3al", "atrac3plus", "atrac3plusal", "evrc", "s302m"),
-    *(f"dsd_{kind}" for kind in ("lsbf", "lsbf_planar", "msbf", "msbf_planar")),
-)
 
 
 def ffmpeg() -> str:
@@ -81,30 +60,44 @@ def patience(size: int) -> int:
     return min(PATIENCE, QUICK + size * SLOW // 10**6)
 
 
-@dataclass(frozen=True)
-class Log:
-    """What the program said of a file."""
+# What comes out of the pipe. Each is a list of output options.
 
-    text: str
-    status: int | None  # 0 when it met no error it could not step over; None while it runs
-    is_overdue: bool = False  # it was stopped, for taking too long
+_HERTZ = str(SAMPLE_RATE)
+LAYOUT_NAMES = "FL FR FC LFE BL BR FLC FRC BC SL SR TC TFL TFC TFR TBL TBC TBR DL DR WL WR".split()
 
-    @property
-    def has_audio(self) -> bool:
-        return bool(re.search(r"^ {2,4}Stream #0:\d+.*: Audio: ", self.text, re.M))
 
-    @property
-    def is_known(self) -> bool:
-        return "\nInput #0, " in "\n" + self.text
+def mono(track: int) -> list[str]:
+    """int16 samples of one track mixed to mono: as the original reads its files."""
+    return ["-map", f"0:{track}", "-f", "s16le", "-ac", "1", "-ar", _HERTZ]
 
-    @property
-    def stated(self) -> float | None:
-        """Seconds promised by the header; None where that is a guess, or may mean the picture."""
-        moving = re.search(r"^ {2,4}Stream #0:\d+.*: Video: (?!.*attached pic)", self.text, re.M)
-        length = re.search(r"^  Duration: (\d+):(\d\d):(\d\d\.\d+)", self.text, re.M)
-        if moving or not length or "Estimating duration from bitrate" in self.text:
-            return None
-        return int(length[1]) * 3600 + int(length[2]) * 60 + float(length[3])
+
+def mono_float(track: int) -> list[str]:
+    """float32 samples of one track that has a single channel."""
+    return ["-map", f"0:{track}", "-f", "f32le", "-ac", "1", "-ar", _HERTZ]
+
+
+def mono_and_channels(track: int, layout: str, n_channels: int, sample: str = "s16") -> list[str]:
+    """(frames, 1 + channels): the same mono mix, and beside it each channel that went into it.
+    `sample` is s16, or flt for float32 samples whose mix is as loud."""
+    form = f"sample_fmts={sample}:sample_rates={_HERTZ}"
+    to_mono = f"aresample=rematrix_maxval=1:out_chlayout=mono,aformat={form}:channel_layouts=mono"
+    places = LAYOUT_NAMES[: 1 + n_channels]
+    each = "|".join(f"1.{i}-{place}" for i, place in enumerate(places[1:]))
+    graph = (
+        f"[0:{track}]asplit[a][b];[a]{to_mono}[m];[b]aformat={form}:channel_layouts={layout}[c];"
+        f"[m][c]join=inputs=2:channel_layout={'+'.join(places)}:map=0.0-{places[0]}|{each}"
+    )
+    return ["-filter_complex", graph, "-f", {"s16": "s16le", "flt": "f32le"}[sample]]
+
+
+def channels(track: int) -> list[str]:
+    """(frames, channels) float32 of all channels of one track, none mixed."""
+    return ["-map", f"0:{track}", "-f", "f32le", "-ar", _HERTZ]
+
+
+def packet_times(track: int) -> list[str]:
+    """Text: a line for each packet of one track, which is not decoded."""
+    return ["-map", f"0:{track}", "-c", "copy", "-f", "framecrc"]
 
 
 class Program:
@@ -114,14 +107,27 @@ class Program:
         self._process, self._log, self._seconds = process, log, seconds
         self._was_stopped = False
 
-    def chunks(self) -> Iterator[np.ndarray]:
-        """(n,) int16 each, of mono sound at 16 kHz, until there is no more."""
+    def chunks(self, n_channels: int = 1, form: str = "<i2") -> Iterator[np.ndarray]:
+        """(n,) each, or (n, channels) where there are several, at 16 kHz, until there is no more.
+        What is left of a frame at the end is dropped."""
+        frame = n_channels * np.dtype(form).itemsize
+        shape = (-1,) if n_channels == 1 else (-1, n_channels)
+        left = b""
+        for data in self.data():
+            data = left + data
+            whole = len(data) // frame * frame
+            left = data[whole:]
+            if whole:
+                yield np.frombuffer(data, form, whole // np.dtype(form).itemsize).reshape(shape)
+
+    def data(self) -> Iterator[bytes]:
+        """What it writes, until there is no more."""
         guard = threading.Timer(BUSY * self._seconds, self._stop)
         guard.daemon = True
         guard.start()
         try:
-            while pcm := self._process.stdout.read(CHUNK):
-                yield np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2")
+            while data := self._process.stdout.read(CHUNK):
+                yield data
             self._process.wait()
         finally:
             guard.cancel()
@@ -141,17 +147,25 @@ class Program:
 
 @contextmanager
 def started(
-    file: IO[bytes], size: int, *, seconds: float | None = None, kind: str | None = None
+    file: IO[bytes],
+    size: int,
+    output: list[str] | None = None,
+    *,
+    options: tuple[str, ...] = (),
+    seconds: float | None = None,
+    details: bool = False,
 ) -> Iterator[Program]:
-    """The program on an open file of so many bytes, from where that stands: all of its sound, or
-    the first `seconds`. `kind` is the format where the content does not tell."""
+    """The program on an open file of so many bytes, from where that stands: what `output` asks for,
+    of the whole or the first `seconds`; without it, only the log. `options` are for the input."""
     command = [ffmpeg(), "-hide_banner", "-nostdin", "-nostats", "-max_alloc", str(LARGEST_BLOCK)]
+    command += ["-loglevel", "debug"] if details else []
     command += ["-timelimit", str(patience(size)), "-filter_threads", "1", "-threads", "1"]
+    command += ["-filter_complex_threads", "1", "-dts_delta_threshold", str(LARGEST_JUMP)]
     command += ["-format_whitelist", ",".join(FORMATS), "-codec_whitelist", ",".join(CODECS)]
-    command += [] if kind is None else ["-f", kind]
-    command += ["-protocol_whitelist", "fd,pipe", "-i", "fd:", "-vn", "-sn", "-dn"]
-    command += [] if seconds is None else ["-t", f"{seconds:.6f}"]
-    command += ["-f", "s16le", "-ac", "1", "-ar", str(SAMPLE_RATE), "pipe:1"]
+    command += [*options, "-protocol_whitelist", "fd,pipe", "-i", "fd:"]
+    if output is not None:
+        command += ["-vn", "-sn", "-dn"] + ([] if seconds is None else ["-t", f"{seconds:.6f}"])
+        command += [*output, "pipe:1"]
     no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows would flash a console
     with (
         tempfile.TemporaryFile(buffering=0) as log,  # a pipe could fill and stop the program

@@ -1,5 +1,6 @@
 """What can be said to an engine, and what comes back. Standard library and numpy only."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from numbers import Integral, Real
@@ -16,12 +17,18 @@ COLDEST = 0.01  # of temperature: below it the likeliest token is as good as cer
 LARGEST_SEED = 10**18
 
 
+class Remark(str):
+    """A sentence about a recording that was read, but not as it may be expected: what is missing of
+    it, or was changed."""
+
+
 @dataclass(frozen=True, eq=False)
 class Clip:
     """A sound as the model hears it: mono at 16 kHz."""
 
     samples: np.ndarray  # (n,) float32 in [-1, 1), each a whole number of 1/32768
     digest: str  # names the sound itself: same samples, same digest, whatever the file
+    remarks: tuple[Remark, ...] = ()  # on how it was read
 
     @classmethod
     def of(cls, pcm: np.ndarray) -> "Clip":
@@ -30,7 +37,7 @@ class Clip:
         return cls.of_chunks([pcm])
 
     @classmethod
-    def of_chunks(cls, chunks: list[np.ndarray]) -> "Clip":
+    def of_chunks(cls, chunks: list[np.ndarray], remarks: Iterable[Remark] = ()) -> "Clip":
         """From consecutive pieces, each (n,) int16. The list is emptied as they are copied, so that
         an hour of sound does not stand in memory three times."""
         samples, at = np.empty(sum(map(len, chunks)), np.float32), 0
@@ -41,7 +48,7 @@ class Clip:
             digest.update(pcm)
             np.divide(pcm, np.float32(32768), out=samples[at : at + len(pcm)])
             at += len(pcm)
-        return cls(samples, digest.hexdigest())
+        return cls(samples, digest.hexdigest(), tuple(remarks))
 
     @property
     def seconds(self) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from app import chat, i18n
 from app.i18n import ENGLISH, LANGUAGES, asked_for
-from model import audio
+from model import refusing
 from model.errors import EarshotError
 from sessions.errors import StoreError
 
@@ -194,7 +194,7 @@ def sentences(file):
         if not isinstance(node, ast.Call) or not node.args:
             continue
         name = ast.unparse(node.func).split(".")[-1]
-        if name in shown:
+        if name in shown or name == "Remark":
             yield from filled(node.args[0], named)
         elif name == "ValueError":
             yield from (text for text in filled(node.args[0], named) if text.startswith(SAMPLING))
@@ -226,7 +226,7 @@ def test_every_refusal_that_a_page_can_show_is_said_in_its_language(file):
 
 
 def test_what_a_file_truly_is_is_said_in_the_language_too():
-    for what in {*audio.CONTENTS.values(), *audio.IMAGES.values(), "text"}:
+    for what in {*refusing.CONTENTS.values(), *refusing.IMAGES.values(), "text"}:
         said = LANGUAGES["ja"].heard(f"a.wav is not sound but {what}. Give the recording itself.")
         assert "a.wav" in said and what not in said, what
 

@@ -1,0 +1,285 @@
+"""A recording's file to one clip: which of its tracks is heard, silence where its clock has it, and
+what is said of a file that is damaged, cut off, or of another kind.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import IO
+
+from model import clock, decoder, headers, mp4_rescue, ogg
+from model.errors import Empty, Silent, TooLarge
+from model.ffmpeg_log import Log, Track
+from model.formats import HEADERLESS
+from model.headers import Header
+from model.messages import Clip, Remark
+from model.refusing import refuse_nothing, refuse_other_content, refuse_trackless, suffix
+from model.spec import SAMPLE_RATE
+from model.track import Heard, Source, hear
+
+SLACK = 0.25, 0.01  # seconds and share by which headers of whole files are wrong (wma: 0.05 s)
+UNBELIEVABLE = 24 * 3600  # seconds that a header states where its writer knew no better
+FAINT = 0.003  # largest sample of a track beside which others are tried: -50 dBFS
+LOUDER = 10  # times as large the samples of another track are, so that it is heard instead
+MOST_LINKS = 100  # of a chained stream
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """How much of a file, how much at most, which of its tracks, and who is told how far it is."""
+
+    seconds: float | None
+    most: float  # seconds
+    size: int  # bytes, at most
+    track: int | None  # the first is 1; None: the one that has sound
+    progress: Callable[[float], object]
+
+
+def read(file: IO[bytes], name: str, wanted: Wanted) -> Clip:
+    """The sound of an open file. Raises an `Unplayable` whose sentence names it."""
+    size = os.fstat(file.fileno()).st_size
+    if size == 0:
+        raise Empty(f"{name} is empty: it holds no byte. Record or copy it again.")
+    if size > wanted.size:
+        raise TooLarge(
+            f"{name} has {size / 1e6:,.0f} MB; the limit is {wanted.size / 1e6:,.0f} MB. "
+            "Cut it into parts, or save it as mp3."
+        )
+    file.seek(0)
+    refuse_other_content(file.read(4096), name)
+    header = headers.look(file, size)
+    source = Source(
+        file, size, name, wanted.most, wanted.seconds, _onward(wanted.progress), header.options
+    )
+    with _patched(source, header.patches) as source:
+        heard = _heard_file(source, wanted, header)
+    if heard.is_silent and (wanted.seconds is None or heard.seconds < int(wanted.seconds)):
+        raise Silent(
+            f"{name} is silent from beginning to end. Was the microphone muted? Record again."
+        )
+    return Clip.of_chunks(heard.chunks, dict.fromkeys(heard.remarks))
+
+
+def _onward(progress: Callable[[float], object]) -> Callable[[float], None]:
+    """Told the same as often as a part is read again, and never less."""
+    furthest = 0.0
+
+    def told(seconds: float) -> None:
+        nonlocal furthest
+        furthest = max(furthest, seconds)
+        progress(furthest)
+
+    return told
+
+
+@contextmanager
+def _patched(source: Source, patches: tuple[tuple[int, bytes], ...]) -> Iterator[Source]:
+    """The file as it is, or a copy with other bytes at some places."""
+    if not patches:
+        yield source
+        return
+    with _copied(source, 0, source.size) as copy:
+        for at, content in patches:
+            copy.file.seek(at)
+            copy.file.write(content)
+        yield copy
+
+
+@contextmanager
+def _copied(source: Source, start: int, end: int) -> Iterator[Source]:
+    with tempfile.TemporaryFile(buffering=0) as copy:
+        source.file.seek(start)
+        left = end - start
+        while left and (data := source.file.read(min(left, 1 << 20))):
+            copy.write(data)
+            left -= len(data)
+        yield replace(source, file=copy, size=end - start, start=0)
+
+
+# From a file to a track ---------------------------------------------------------------------------
+
+
+def _heard_file(source: Source, wanted: Wanted, header: Header) -> Heard:
+    log = source.log()
+    if not log.is_known and (options := HEADERLESS.get(suffix(source.name))):
+        source = replace(source, options=options)
+        log = source.log()
+    if not log.is_known and (rescued := mp4_rescue.rescue(source.file, source.size)):
+        with rescued as copy:
+            size = os.fstat(copy.fileno()).st_size
+            return _heard_rescued(replace(source, file=copy, size=size), wanted)
+    if log.is_protected or not log.tracks:
+        refuse_trackless(source, log)
+    heard = _heard_track(source, log, wanted)
+    if (heard.log.broke_off or heard.log.has_lost) and "ogg" in log.format.split(","):
+        heard = _heard_chain(source, wanted) or heard
+    refuse_nothing(source.name, heard.log, heard.seconds)
+    _put_pauses(source, heard, log, wanted)
+    heard.remarks += _missing(source, heard, log, header)
+    return heard
+
+
+def _heard_rescued(source: Source, wanted: Wanted) -> Heard:
+    log = source.log()
+    heard = _heard_track(source, log, wanted)
+    refuse_nothing(source.name, heard.log, heard.seconds)
+    heard.remarks.append(
+        Remark(
+            f"{source.name} was never finished: its index is missing. What could be found of its "
+            "sound was heard."
+        )
+    )
+    return heard
+
+
+def _heard_track(source: Source, log: Log, wanted: Wanted) -> Heard:
+    """The track that was asked for, or else the first that has sound."""
+    tracks = log.tracks
+    if wanted.track is not None:
+        if not 1 <= wanted.track <= len(tracks):
+            raise Empty(
+                f"{source.name} has {len(tracks)} sound tracks; there is no track {wanted.track}."
+            )
+        heard = hear(source, tracks[wanted.track - 1])
+    else:
+        heard = _heard_best(source, tracks)
+    if len(tracks) > 1:
+        number = 1 + tracks.index(heard.track)
+        heard.remarks.append(
+            Remark(
+                f"{source.name} has {len(tracks)} sound tracks. Track {number} was heard, the "
+                "others were not."
+            )
+        )
+    return heard
+
+
+def _heard_best(source: Source, tracks: list[Track]) -> Heard:
+    """The track that a player takes, unless another has sound and that one has none."""
+    usual = max(tracks, key=lambda track: (track.is_default, track.n_channels, -track.index))
+    best = hear(source, usual)
+    if best.level.swing >= FAINT and not best.is_silent:
+        return best
+    for track in tracks:
+        if track == usual:
+            continue
+        other = hear(source, track)
+        if not other.is_silent and other.level.swing > LOUDER * best.level.swing:
+            best.chunks.clear()
+            best = other
+    return best
+
+
+def _heard_chain(source: Source, wanted: Wanted) -> Heard | None:
+    """All streams of a chain, which ffmpeg leaves at the first that is of another form. None where
+    there is but one."""
+    places = ogg.links(source.file, source.size)
+    if len(places) < 2:
+        return None
+    parts, room = [], source.most
+    for start, end in places[:MOST_LINKS]:
+        with _copied(source, start, end) as link:
+            link = replace(link, most=room)
+            log = link.log()
+            part = _heard_track(link, log, wanted) if log.tracks else None
+        if part and part.chunks:
+            parts.append(part)
+            room -= part.seconds
+    if not parts:
+        return None
+    first = parts[0]
+    for part in parts[1:]:
+        first.chunks += part.chunks
+        first.remarks += part.remarks
+        first.is_silent &= part.is_silent
+    first.log = replace(first.log, text="\n".join(part.log.text for part in parts))
+    if len(parts) < len(places):
+        n_lost = len(places) - len(parts)
+        first.remarks.append(
+            Remark(
+                f"{source.name} is a chain of {len(places)} streams. {n_lost} of them could not "
+                "be read."
+            )
+        )
+    return first
+
+
+# What is missing ----------------------------------------------------------------------------------
+
+
+def _put_pauses(source: Source, heard: Heard, log: Log, wanted: Wanted) -> None:
+    """Silence where the clock of the file has it, so that times are those of a player."""
+    if not clock.FORMATS & set(log.format.split(",")):
+        return
+    whole = replace(source, seconds=None)  # what comes after a pause tells how long it is
+    with whole.run(decoder.packet_times(heard.track.index)) as program:
+        packets = clock.Packets.read(_lines(program.data()))
+    pauses, left_out = clock.pauses(packets, heard.seconds)
+    seconds = sum(pause.seconds for pause in pauses)
+    if heard.seconds + seconds > source.most:
+        pauses, left_out, seconds = [], left_out + seconds, 0.0
+    if pauses:
+        heard.chunks = clock.put_in(heard.chunks, pauses)
+        heard.remarks.append(
+            Remark(
+                f"{source.name} has no sound for {seconds:.1f} s at its start or in pauses. "
+                "Silence of that length was put there, so that times agree with a player's."
+            )
+        )
+        _cut(heard.chunks, wanted.seconds)
+    if left_out:
+        heard.remarks.append(
+            Remark(
+                f"The clock of {source.name} jumps by {left_out / 60:.0f} minutes. No silence was "
+                "put there: times may differ from a player's."
+            )
+        )
+
+
+def _lines(data: Iterator[bytes]) -> Iterator[bytes]:
+    left = b""
+    for block in data:
+        *lines, left = (left + block).split(b"\n")
+        yield from lines
+    yield left
+
+
+def _cut(chunks: list, seconds: float | None) -> None:
+    """To the first seconds, which silence has made more of."""
+    room = None if seconds is None else round(seconds * SAMPLE_RATE)
+    for i, chunk in enumerate(chunks if room is not None else ()):
+        chunks[i] = chunk[: max(0, room)]
+        room -= len(chunk)
+
+
+def _missing(source: Source, heard: Heard, log: Log, header: Header) -> Iterator[Remark]:
+    """What came is heard; what did not is told."""
+    name, there = source.name, heard.seconds
+    exact, stated = header.stated is not None, header.stated or log.stated
+    if source.seconds is not None and there >= int(source.seconds * SAMPLE_RATE) / SAMPLE_RATE:
+        return
+    if stated and source.seconds is not None:
+        stated = min(stated, source.seconds)
+    least = (
+        0.0 if stated is None else stated - 0.01 if exact else stated * (1 - SLACK[1]) - SLACK[0]
+    )
+    told = heard.log.text + log.text if header == Header() else ""
+    is_cut = re.search(": partial file|Packet corrupt", told)
+    is_ogg = "ogg" in log.format.split(",")
+    if stated and there < least and stated < UNBELIEVABLE:
+        yield Remark(
+            f"{name} ends after {there:.1f} s; its header states {stated:.1f} s. What is there was "
+            "heard."
+        )
+    elif heard.log.broke_off or heard.log.status:
+        yield Remark(f"{name} could not be read beyond {there:.1f} s. The rest is missing.")
+    elif is_cut or is_ogg and not ogg.is_ended(source.file, source.size):
+        yield Remark(
+            f"{name} was cut off while being copied or recorded: its end may be missing. What is "
+            "there was heard."
+        )
+    if heard.log.has_lost:
+        yield Remark(f"{name} is damaged: parts of its sound could not be decoded and are missing.")

@@ -1,0 +1,104 @@
+"""Recordings far from full scale, with offsets, and with values that are no numbers."""
+
+import numpy as np
+import pytest
+
+from model import errors
+from model.audio import decode
+from model.levels import FINE_SILENCE, Gain, Level
+from tests.model.recordings import ffmpeg, likeness, original, voice, wav
+
+A = voice(1)
+
+
+@pytest.mark.parametrize("form", ["<f4", "<f8"])
+@pytest.mark.parametrize("decibels", [-110, -100, -80, -60, 6, 12, 18, 40])
+def test_float_samples_of_any_level_are_scaled(tmp_path, form, decibels):
+    clip = decode(wav(tmp_path / "x.wav", [A * 10 ** (decibels / 20) / 0.3], form))
+    assert likeness(clip.samples, A)[0] > 0.99
+    assert 0.5 < np.abs(clip.samples).max() < 0.999
+    louder = "louder" if decibels < 0 else "quieter"
+    assert len(clip.remarks) == 1 and clip.remarks[0].endswith(f"dB {louder}.")
+
+
+@pytest.mark.parametrize("bits", [16, 24, 32])
+def test_whole_numbers_written_as_floats_are_scaled(tmp_path, bits):
+    clip = decode(wav(tmp_path / "x.wav", [A / 0.3 * 2 ** (bits - 1)], "<f4"))
+    assert likeness(clip.samples, A)[0] > 0.99 and np.abs(clip.samples).max() < 0.999
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("x.wav", "-c:a pcm_s24le"),
+        ("x.wav", "-c:a pcm_s32le"),
+        ("x.flac", "-sample_fmt s32"),
+        ("x.aiff", "-c:a pcm_s24be"),
+        ("x.m4a", "-c:a alac -sample_fmt s32p"),
+        ("x.wv", "-sample_fmt fltp"),
+    ],
+)
+def test_24_bits_hold_a_quiet_voice(tmp_path, name, options):
+    quiet = wav(tmp_path / "quiet.wav", [A * 5e-5], "<f4")
+    clip = decode(ffmpeg(tmp_path / name, "-i", quiet, *options.split()))
+    assert likeness(clip.samples, A)[0] > 0.99 and np.abs(clip.samples).max() > 0.5
+
+
+@pytest.mark.parametrize("peak", [0.011, 0.1, 0.5, 1.0, 1.05])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_usual_levels_stay_as_they_are(tmp_path, peak, n_channels):
+    path = wav(tmp_path / "x.wav", [A / 0.3 * peak] * n_channels, "<f4")
+    clip = decode(path)
+    assert (clip.pcm() == original(path)).all() and clip.remarks == ()
+
+
+def test_16_bits_of_a_quiet_recording_stay_as_they_are(tmp_path):
+    path = wav(tmp_path / "x.wav", [A * 0.005])
+    assert (decode(path).pcm() == original(path)).all()
+
+
+def test_a_muted_24_bit_recording_is_silent(tmp_path):
+    hiss = np.random.default_rng(0).integers(-2, 3, 48_000) / 2**23
+    muted = wav(tmp_path / "muted.wav", [hiss], "<f4")
+    with pytest.raises(errors.Silent):
+        decode(ffmpeg(tmp_path / "x.wav", "-i", muted, "-c:a", "pcm_s24le"))
+
+
+@pytest.mark.parametrize("offset, level", [(3, 1), (0.5, 1e-3), (-40, 1e-2)])
+def test_an_offset_does_not_hide_a_voice(tmp_path, offset, level):
+    clip = decode(wav(tmp_path / "x.wav", [A * level + offset], "<f8"))
+    assert likeness(clip.samples, A)[0] > 0.99 and np.abs(clip.samples).max() < 0.999
+    assert "constant offset" in clip.remarks[0]
+
+
+@pytest.mark.parametrize("form", ["<i2", "<f4"])
+def test_an_offset_alone_is_silence(tmp_path, form):
+    with pytest.raises(errors.Silent):
+        decode(wav(tmp_path / "x.wav", [np.full(16_000, 0.25)], form))
+
+
+BAD = [np.nan, np.inf, -np.inf, 1e30]
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_what_is_no_number_becomes_silence_and_is_told(tmp_path, bad, n_channels):
+    sound = A.copy()
+    sound[9000:9020] = bad
+    clip = decode(wav(tmp_path / "x.wav", [sound] * n_channels, "<f4"))
+    assert likeness(clip.samples, A)[0] > 0.99 and np.abs(clip.samples).max() < 0.4
+    assert "no numbers, or infinite" in clip.remarks[0]
+
+
+def test_nothing_but_what_is_no_number_is_refused(tmp_path):
+    with pytest.raises(errors.Unreadable, match="no sound but values that are no numbers"):
+        decode(wav(tmp_path / "x.wav", [A * np.nan], "<f4"))
+
+
+def test_one_gain_holds_for_the_whole():
+    level = Level()
+    for block in np.split(A * 1e-4, 7 * [0] + [5000, 20_000]):
+        level.hear(block)
+    gain = Gain.of(level, 0.01, 1.06)
+    assert gain.factor == pytest.approx(0.89 / (0.3e-4), rel=1e-4) and not level.is_silent(True)
+    assert Level(low=-FINE_SILENCE, high=FINE_SILENCE, n=1).is_silent(True)
