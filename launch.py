@@ -80,6 +80,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
     ask = commands.add_parser("ask", parents=[which, where], help="a question about recordings")
     ask.add_argument(
+        "--track", type=int, metavar="N", help="of a file's sound tracks, instead of the usual one"
+    )
+    ask.add_argument(
         "clips",
         nargs="*",
         type=_name_or_path,
@@ -418,7 +421,9 @@ def run_ask(words: argparse.Namespace) -> int:
     from model import audio
 
     # before the model loads: a bad file is said at once
-    clips = [_clip(name, audio) for name in words.clips]
+    clips = [_clip(name, audio, words.track) for name in words.clips]
+    for remark in dict.fromkeys(remark for clip in clips for remark in clip.remarks):
+        standard_streams.complain(remark)
     engine = open_engine(words)
     sampling = replace(engine.about.sampling, **_chosen(words))
     asked = [(*clips, words.question), *((question,) for question in words.then)]
@@ -491,13 +496,13 @@ def _chosen(words: argparse.Namespace) -> dict:
     return {name: value for name in names if (value := getattr(words, name, None)) is not None}
 
 
-def _clip(name: str, audio):
+def _clip(name: str, audio, track: int | None):
     if name != "-":
-        return audio.decode(name)
+        return audio.decode(name, track=track)
     sound = sys.stdin.buffer.read() if sys.stdin else b""
     if not sound:
         raise Empty("Nothing came in on standard input: pipe a recording into it.")
-    return audio.decode(sound, name="standard input")
+    return audio.decode(sound, name="standard input", track=track)
 
 
 def run_talk(words: argparse.Namespace) -> None:

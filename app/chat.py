@@ -128,9 +128,11 @@ def take_in(
     recall: Recall | None = None,
     progress: Callable[[float], object] = lambda seconds: None,
     limits: audio.Limits | None = None,
+    track: int | None = None,
 ) -> ClipRef:
-    """Store any recording, as the model will hear it. `progress` is told the seconds read."""
-    clip = audio.decode(source, name=name, progress=progress, limits=limits)
+    """Store any recording, as the model will hear it. `progress` is told the seconds read, `track`
+    chooses among several sound tracks."""
+    clip = audio.decode(source, name=name, progress=progress, limits=limits, track=track)
     return keep(store, clip, name, recall)
 
 
@@ -145,7 +147,7 @@ def keep(store: Store, clip: Clip, name: str, recall: Recall | None = None) -> C
             store.keep(clip.digest, clip.seconds, file.read())
     except StoreError as error:  # a full disk, say
         raise Refused(str(error)) from error
-    return ClipRef(clip.digest, name, clip.seconds)
+    return ClipRef(clip.digest, name, clip.seconds, clip.remarks)
 
 
 def check(sound: bytes) -> tuple[str, float]:

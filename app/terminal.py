@@ -223,6 +223,8 @@ class Terminal:
 
     def _take_in(self, path: Path, name: str, seconds: float | None = None) -> ClipRef:
         clip = audio.decode(path, name=name, seconds=seconds)
+        for remark in clip.remarks:
+            self.view.say(remark, "yellow")
         return chat.keep(self._store, clip, name, self._talks.recall)
 
     def _clip_name(self) -> str:

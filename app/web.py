@@ -5,6 +5,7 @@ page at home. Gradio's own file serving would copy each clip to a folder that no
 import asyncio
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -170,7 +171,8 @@ def routes(
             return refusal(request, str(error))
         finally:
             readings.pop(id, None)
-        return JSONResponse({"digest": clip.digest, "name": clip.name, "seconds": clip.seconds})
+        heard = i18n.of(request).heard
+        return JSONResponse(asdict(clip) | {"remarks": [heard(remark) for remark in clip.remarks]})
 
     async def reading(request: Request) -> Response:
         """How far a recording has been read."""

@@ -1,6 +1,6 @@
 """What is remembered, as frozen records. Standard library only; knows no database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 WRITING = "writing"  # being answered now
 DONE = "done"
@@ -20,6 +20,8 @@ class ClipRef:
     digest: str
     name: str
     seconds: float
+    # sentences on how it was read, of one that has just come in; they are not stored
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
 
 Part = str | ClipRef

@@ -37,7 +37,7 @@ export const move = (list, other) => other.append(...$$(".loading, .unsent", lis
 export function add(list, clip, item = list.appendChild(made("<li></li>"))) {
   item.className = "";
   delete item.dataset.pending;
-  Object.assign(item.dataset, clip);
+  Object.assign(item.dataset, { digest: clip.digest, name: clip.name, seconds: clip.seconds });
   const handles = made('<div class="handles"></div>');
   const button = (name, does) => {
     const one = made(`<button type="button" class="tool ${name}"></button>`);
@@ -51,8 +51,17 @@ export function add(list, clip, item = list.appendChild(made("<li></li>"))) {
   button("rename", () => rename(item));
   button("trim", () => cut(item));
   button("remove", () => remove(item));
-  item.replaceChildren(figure(clip), handles);
+  item.replaceChildren(figure(clip), handles, ...remarks(clip));
   renumber(list);
+}
+
+/** What is missing of a recording that has just come in, or was changed. */
+function remarks(clip) {
+  return (clip.remarks || []).map(sentence => {
+    const line = made('<p class="remark" role="status"></p>');
+    line.textContent = sentence;
+    return line;
+  });
 }
 
 function remove(item) {
