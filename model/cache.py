@@ -78,8 +78,9 @@ class KeyValues:
         n = min(self.length, capacity)
         for buffers in (self.keys, self.values):
             held = buffers[layer]
-            buffer = held.new_zeros(*held.shape[:2], capacity, held.shape[3])
+            buffer = held.new_empty(*held.shape[:2], capacity, held.shape[3])
             buffer[:, :, :n] = held[:, :, :n]
+            buffer[:, :, n:] = 0  # what is masked out must be finite
             buffers[layer] = buffer
 
     def advance(self, n: int) -> None:
