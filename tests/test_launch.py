@@ -78,6 +78,16 @@ def test_ask_goes_on_with_what_was_said(capsys, sounds, monkeypatch):
     assert heard == [talk[:1], talk[:3], talk]
 
 
+@pytest.mark.skipif(not (PACKAGED / "config.json").exists(), reason="no weights in assets")
+def test_ask_goes_on_after_a_question_that_is_too_long(capsys, sounds):
+    words = [sounds / "talk.wav", "What is it?", "--then", "word " * 12_000, "--then", "Well?"]
+    status = launch.main(["ask", *map(str, words), "--max-tokens", "8"])
+    printed = capsys.readouterr()
+    assert status == 1 and len(printed.out.splitlines()) == 2
+    assert "shorten it by" in printed.err
+    assert "Earlier turns do not fit and are not read: 1." in printed.err
+
+
 def test_ask_reads_standard_input(sounds):
     command = [sys.executable, "launch.py", "ask", "--model", "parrot", "-", "what?"]
     with (sounds / "talk.mp3").open("rb") as sound:

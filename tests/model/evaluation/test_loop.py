@@ -279,3 +279,14 @@ def test_answers_are_added_to_no_other_file(sample, tmp_path, content):
     with pytest.raises(manifest.BadManifest, match="holds no answers"):
         loop.run(Knowing(), manifest.read(sample), tmp_path / "mine")
     assert (tmp_path / "mine").read_bytes() == content
+
+
+def test_an_item_of_which_a_recording_would_not_be_heard_at_all_is_not_scored(tmp_path):
+    names = [f"{i}.wav" for i in range(9)]
+    for i, name in enumerate(names):
+        export(noise(29, seed=i), tmp_path / name)
+    line = {"audio": names[0], "text": "x", "task": "event"}
+    items = items_of(tmp_path, line | {"clips": [{"audio": name} for name in names[1:]]})
+    loop.run(tiny_engine(), items, tmp_path / "answers.jsonl")
+    (row,) = loop.rows(tmp_path / "answers.jsonl", items)
+    assert not row["answer"] and "would not be heard at all" in row["unplayable"]
