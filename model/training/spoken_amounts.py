@@ -29,7 +29,7 @@ def in_words(number: int) -> str:
         return _TENS[tens - 2] + (f"-{_ONES[one]}" if one else "")
     size, name = (100, "hundred") if number < 1000 else (1000, "thousand")
     whole, rest = divmod(number, size)
-    link = " and " if rest and rest < 100 else " "
+    link = " and " if rest < 100 else " "
     return f"{in_words(whole)} {name}" + (link + in_words(rest) if rest else "")
 
 

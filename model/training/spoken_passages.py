@@ -1,5 +1,5 @@
-"""Passages as people speak them, with what may be asked of them: made from the units of `passages/`.
-To learn to answer from notes of recordings; `passage_questions.py` asks.
+"""Passages as people speak them, with questions and answers: made from the units of `passages/`,
+to learn to answer from notes of recordings. What is asked is in `passage_questions.py`.
 
     python -m model.training.spoken_passages 3
 
