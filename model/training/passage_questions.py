@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from model.training.passage_tellings import Filling, Recording, Telling, Turn
-from model.training.passage_units import SLOT, Material, Question, Unit, slots_of
+from model.training.passage_units import RARE_KINDS, SLOT, Material, Question, Unit, slots_of
 from model.training.spoken_amounts import AMOUNTS
 
 NO_ANSWER = "The recording does not say."
@@ -96,7 +96,7 @@ class _Asker:
 
     def facts(self) -> Iterator[tuple[Turn, ...]]:
         asked = [(t, q) for t in self.heard.tellings for q in t.unit.questions]
-        self.rng.shuffle(asked)
+        asked.sort(key=lambda pair: self.rng.random() - (pair[1].kind in RARE_KINDS) / 2)
         for telling, question in asked[: 2 * MOST_FACTS]:
             turn = self.fact(telling, question, self.draw(question.wordings))
             if turn and (turn.answer != NO_ANSWER or self.rng.random() < LACKING):

@@ -13,6 +13,7 @@ REFERENCES = ("speaker", "speaker_s")  # the one who speaks, as a question names
 KINDS = (
     "who what when where why many number price phone ask will whose long age yesno yes no"
 ).split()
+RARE_KINDS = ("why", "whose", "phone", "ask", "will", "yesno", "yes", "no")  # in few of the units
 _ALTERNATIVES = re.compile(r"\[([^][]*)\]")
 
 

@@ -14,17 +14,22 @@ from random import Random
 
 from model.training import passage_questions
 from model.training.passage_tellings import Passage, Recording, Sentence, Telling, tell
-from model.training.passage_units import Material, Unit, read
+from model.training.passage_units import RARE_KINDS, Material, Unit, read
 
 RECORDINGS = {1: 70, 2: 15, 3: 9, 4: 4, 5: 2}  # how often so many recordings
+RARE = 0.35  # share of recordings that are made to hold a kind of question that few units have
 ONE_SUBJECT = 0.6  # share of recordings whose units are all of one domain
 TWIN = 0.14  # share of passages that tell one unit twice, of two people or in two recordings
 SMALL_TALK = 0.25  # chance of a sentence that says nothing after a unit
 HESITATION = 0.15  # share of sentences with an "um" in them
 WORDS_PER_SECOND = (2.0, 3.2)
 PAUSE = (0.1, 0.9)  # seconds between sentences
+_RARE = set(RARE_KINDS)
 _HESITATIONS = ("um", "uh", "er", "you know", "I mean", "well", "let me see", "like")
-_OPENERS = "The A An It We You They There This That In On At My Our Your And But So If When".split()
+_OPENERS = (  # first words that are small after an "um"
+    "The A An It We You They There This That In On At My Our Your And But So If When Please For "
+    "From What Who After Because Since She He Has Have"
+).split()
 
 
 def passage(rng: Random, material: Material, held: str | None = None) -> Passage:
@@ -69,7 +74,13 @@ def _choose(rng: Random, units: list[Unit]) -> list[list[Unit]]:
             domain = rng.choice(free).domain
             free = [unit for unit in free if unit.domain == domain]
         length = rng.choice((1, 1, 2)) if count > 1 else rng.choice((1, 2, 2, 3, 3, 4))
-        chosen.append(rng.sample(free, min(length, len(free))))
+        group = rng.sample(free, min(length, len(free)))
+        rare = [
+            unit for unit in free if unit not in group and _RARE & {q.kind for q in unit.questions}
+        ]
+        if rare and rng.random() < RARE:
+            group[rng.randrange(len(group))] = rng.choice(rare)
+        chosen.append(group)
     if rng.random() < TWIN:
         twin = rng.choice(chosen[0])
         chosen[-1].insert(rng.randint(0, len(chosen[-1])), twin)
@@ -96,8 +107,9 @@ def _hesitant(rng: Random, sentence: str, telling: Telling) -> str:
         return sentence
     word = rng.choice(_HESITATIONS)
     first, _, rest = sentence.partition(" ")
-    begin = first.lower() if first in _OPENERS else first
-    halting = [f"{word[0].upper()}{word[1:]}, {begin} {rest}"]
+    halting = []
+    if first in _OPENERS:
+        halting = [f"{word[0].upper()}{word[1:]}, {first.lower()} {rest}"]
     halting += [
         f"{sentence[: comma.end()]}{word}, {sentence[comma.end() :]}"
         for comma in re.finditer(r", (?=[a-z])", sentence)
