@@ -49,8 +49,9 @@ NOW = user("now?")
 TOLD = Message("system", ("be brief",))
 
 
-def test_what_fits_is_read_whole():
-    turns = [TOLD, *talk(40), NOW]
+@pytest.mark.parametrize("n, words", [(40, 10), (65, 3), (300, 1)])
+def test_what_fits_is_read_whole(n, words):
+    turns = [TOLD, *talk(n, words), NOW]
     assert fitted(measure, turns).messages == tuple(turns)
     assert fitted(measure, turns).left_out == 0
 

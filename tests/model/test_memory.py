@@ -12,7 +12,7 @@ from tests.model.conftest import noise, tiny_engine
 from tests.model.test_reuse import DOG, user
 
 QUESTION = [user(DOG, "what is that sound?")]
-LONG = Sampling(max_tokens=12, temperature=0, repetition_penalty=1.3)
+LONG = Sampling(max_tokens=12, temperature=0, repetition_penalty=5)  # of all that was said
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 MiB.")
 KINDS = [
     FULL,

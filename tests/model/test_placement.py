@@ -119,6 +119,13 @@ def test_weights_are_packed_where_there_is_room(gpu, free, beside, device):
     assert (where.device.type, where.bits, where.quantise_head) == (device, 4, False)
 
 
+@pytest.mark.parametrize("free, device", [(2.6e9, "cpu"), (2.8e9, "cuda")])
+def test_packing_needs_room_for_the_largest_weight_and_its_copy(gpu, free, device):
+    gpu(free)
+    many_tokens = placement.Counts(text=10**8, head=6 * 10**8, other=6 * 10**8, embedding=6 * 10**8)
+    assert place_to_pack(many_tokens).device.type == device
+
+
 def test_download_asks_for_room_before_it_packs(gpu, tmp_path):
     synthetic.write(tmp_path / "a", synthetic.TOY)
     gpu(0, 0)

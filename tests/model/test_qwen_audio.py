@@ -4,6 +4,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
+from model.layers import EncoderLayer, initialise
 from model.mel import log_mel
 from model.qwen_audio import TextModel
 from tests.model.conftest import noise, tiny_model
@@ -37,6 +38,19 @@ def test_a_llama_is_our_backbone_with_biases_of_zero(theirs):
     ids = torch.randint(97, (2, 40))
     hidden = ours(ours.embed_tokens(ids), torch.arange(40)[None])
     torch.testing.assert_close(judge.lm_head(hidden), judge(ids).logits, atol=1e-5, rtol=1e-5)
+
+
+@torch.inference_mode()
+def test_in_16_bits_an_encoder_layer_stays_within_what_they_hold():
+    """The largest number is 65504; trained encoders have sums beyond it, as Whisper's do."""
+    layer = EncoderLayer(tiny_model().config.audio_config).half()
+    initialise(layer, 0.02)
+    for sign in (1, -1):
+        layer.fc2.bias.fill_(sign * 60_000)
+        x = torch.full((1, 3, 64), sign * 60_000, dtype=torch.float16)
+        assert torch.equal(layer(x), torch.full_like(x, sign * 64_504))
+    layer.float().fc2.bias.fill_(60_000)
+    assert layer(torch.full((1, 3, 64), 60_000.0)).min() > 100_000
 
 
 def test_a_padded_batch_computes_what_its_rows_compute_alone():

@@ -132,6 +132,23 @@ def test_stopping_in_the_middle_leaves_a_usable_memory(engine):
     assert_like_fresh(engine, messages, reused=(0.9, 1.0))
 
 
+def test_stopping_while_the_prompt_is_read_leaves_a_usable_memory(engine):
+    engine.chunk = 32
+    stream = engine.reply([user(DOG, "what is that sound?")], GREEDY)
+    next(stream)
+    stream.close()
+    engine.chunk = None
+    assert_like_fresh(engine, [user(DOG, "what is that noise?")], reused=(0.05, 0.4))
+
+
+def test_an_answer_is_given_room_as_most_take_not_as_it_may_take(engine):
+    stream = engine.reply([user(DOG, "what is that sound?")], Sampling(max_tokens=4000))
+    n_prompt = next(stream).n_prompt
+    (memory,) = engine.memories._kept
+    assert memory.past.keys[0].shape[2] == n_prompt + 128
+    stream.close()
+
+
 def test_the_budget_forgets_the_least_recently_used():
     roomy = tiny_engine()
     say(roomy, [user("a" * 300)])

@@ -29,6 +29,12 @@ def test_nonsense_is_refused_with_the_rule_and_the_value(name, value):
         assert LANGUAGES["fr"].heard(str(refused.value)) != str(refused.value)
 
 
+def test_a_penalty_that_divides_by_nearly_nothing_is_refused():
+    for value in (0, 1e-300, 0.099):
+        with pytest.raises(ValueError, match="^repetition_penalty lies between 0.1 and 5"):
+            Sampling(repetition_penalty=value)
+
+
 @pytest.mark.parametrize("name", ["max_tokens", "temperature", "top_p", "top_k"])
 def test_nothing_is_no_value_either(name):
     with pytest.raises(ValueError, match=name):

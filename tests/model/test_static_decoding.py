@@ -84,6 +84,16 @@ def test_a_graph_is_captured_once_for_a_capacity_and_a_widening():
     assert len({alpha for _, alpha in engine.static._graphs}) == 2
 
 
+def test_a_widening_has_a_graph_of_its_own_in_the_same_capacity():
+    engine = static_engine(trained=100)
+    engine.static.capacities = (512,)
+    for messages in ([user("short")], [user("long " * 30)], [user("shorter")]):
+        prompt = engine._chat(messages)
+        judged = [token for token, _ in judge(tiny_engine(trained=100), prompt, LONG)]
+        assert say(engine, messages, LONG)[0] == judged
+    assert engine.static.n_graphs == 2
+
+
 def test_conversations_take_turns_in_the_same_buffers():
     engine = static_engine()
     one, other = [user(DOG, "what is that sound?")], [user("tell me a story about rivers")]
@@ -208,6 +218,16 @@ def test_a_memory_that_was_trimmed_goes_on():
         past.trim()
         assert past.keys[0].shape[2] <= 1.05 * len(past)
     torch.testing.assert_close(logits, whole, atol=1e-4, rtol=1e-4)
+
+
+def test_a_memory_that_was_trimmed_grows_by_what_it_needs():
+    past = KeyValues(FULL_SHAPE["layers"])
+    past.reserve(4096)
+    meta_stretch(past, 300)
+    assert past.keys[0].shape[2] == 4096
+    past.trim()
+    meta_stretch(past, 40)
+    assert past.keys[0].shape[2] < 1024
 
 
 def test_decoding_without_a_sampler_of_ones_own_closes_its_steps():
