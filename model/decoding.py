@@ -60,7 +60,8 @@ def read(file: IO[bytes], name: str, wanted: Wanted) -> Clip:
         raise Silent(
             f"{name} is silent from beginning to end. Was the microphone muted? Record again."
         )
-    return Clip.of_chunks(heard.chunks, dict.fromkeys(heard.remarks))
+    clip = Clip.of_chunks(heard.chunks, dict.fromkeys(heard.remarks))
+    return replace(clip, track=heard.number, n_tracks=heard.n_tracks)
 
 
 def _onward(progress: Callable[[float], object]) -> Callable[[float], None]:
@@ -107,29 +108,34 @@ def _heard_file(source: Source, wanted: Wanted, header: Header) -> Heard:
     if not log.is_known and (options := HEADERLESS.get(suffix(source.name))):
         source = replace(source, options=options)
         log = source.log()
-    if not log.is_known and (rescued := mp4_rescue.rescue(source.file, source.size)):
-        with rescued as copy:
-            size = os.fstat(copy.fileno()).st_size
-            return _heard_rescued(replace(source, file=copy, size=size), wanted)
+    if "moov atom not found" in log.text and (heard := _heard_rescued(source, wanted)):
+        return heard
     if log.is_protected or not log.tracks:
         refuse_trackless(source, log)
     heard = _heard_track(source, log, wanted)
     if (heard.log.broke_off or heard.log.has_lost) and "ogg" in log.format.split(","):
         heard = _heard_chain(source, wanted) or heard
+    is_mp4 = "mp4" in log.format.split(",")
+    if is_mp4 and not heard.chunks and (rescued := _heard_rescued(source, wanted)):
+        return rescued
     refuse_nothing(source.name, heard.log, heard.seconds)
     _put_pauses(source, heard, log, wanted)
     heard.remarks += _missing(source, heard, log, header)
     return heard
 
 
-def _heard_rescued(source: Source, wanted: Wanted) -> Heard:
-    log = source.log()
-    heard = _heard_track(source, log, wanted)
+def _heard_rescued(source: Source, wanted: Wanted) -> Heard | None:
+    """What an mp4 without a whole index holds, where it can be found."""
+    with mp4_rescue.rescue(source.file, source.size) as copy:
+        if copy is None:
+            return None
+        source = replace(source, file=copy, size=os.fstat(copy.fileno()).st_size)
+        heard = _heard_track(source, source.log(), wanted)
     refuse_nothing(source.name, heard.log, heard.seconds)
     heard.remarks.append(
         Remark(
-            f"{source.name} was never finished: its index is missing. What could be found of its "
-            "sound was heard."
+            f"{source.name} was cut off: its index is missing. What could be found of its sound "
+            "was heard; it may be a little too slow or too fast."
         )
     )
     return heard
@@ -146,12 +152,12 @@ def _heard_track(source: Source, log: Log, wanted: Wanted) -> Heard:
         heard = hear(source, tracks[wanted.track - 1])
     else:
         heard = _heard_best(source, tracks)
+    heard.number, heard.n_tracks = 1 + tracks.index(heard.track), len(tracks)
     if len(tracks) > 1:
-        number = 1 + tracks.index(heard.track)
         heard.remarks.append(
             Remark(
-                f"{source.name} has {len(tracks)} sound tracks. Track {number} was heard, the "
-                "others were not."
+                f"{source.name} has {len(tracks)} sound tracks. Track {heard.number} was heard, "
+                "the others were not."
             )
         )
     return heard

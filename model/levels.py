@@ -22,7 +22,7 @@ class Level:
     high: float = -np.inf
     n: int = 0
     n_bad: int = 0  # not numbers, or infinite
-    total: float = 0.0
+    total: float = 0.0  # of float samples
 
     def hear(self, samples: np.ndarray) -> np.ndarray:
         """(n,) -> the same, with zeros for what is no number."""
@@ -38,7 +38,7 @@ class Level:
             self.low = min(self.low, float(samples.min()) / unit)
             self.high = max(self.high, float(samples.max()) / unit)
             self.n += len(samples)
-            self.total += float(samples.sum(dtype=np.float64)) / unit
+            self.total += float(samples.sum(dtype=np.float64)) / unit if unit == 1 else 0.0
         return samples
 
     @property

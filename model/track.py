@@ -16,7 +16,7 @@ from model import decoder
 from model.errors import TooLarge, Unreadable
 from model.ffmpeg_log import Log, Track
 from model.formats import FINE
-from model.levels import LOUD, LOUD_LOSSY, QUIET, Gain, Level
+from model.levels import LOUD, LOUD_LOSSY, QUIET, SILENCE, Gain, Level
 from model.messages import Remark
 from model.mixdown import AlignedMix, MixLoss
 from model.spec import SAMPLE_RATE
@@ -65,6 +65,8 @@ class Heard:
     level: Level  # as it is in the file
     is_silent: bool
     remarks: list[Remark] = field(default_factory=list)
+    number: int = 1  # of the track among those with sound …
+    n_tracks: int = 1  # … of which the file has so many
 
     @property
     def seconds(self) -> float:
@@ -100,10 +102,9 @@ def hear(source: Source, track: Track) -> Heard:
         return _heard_finely(source, track, is_aligned=True)
     if track.is_float:
         return _heard_finely(source, track, is_aligned=False)
-    heard, channels, loss = _heard_plainly(source, track)
+    heard, loss = _heard_plainly(source, track)
     is_fine = bool(FINE.fullmatch(track.codec))
-    is_cancelled = heard.is_silent and any(not one.is_silent(False) for one in channels)
-    if is_cancelled or loss.is_loss:
+    if loss.is_loss or heard.is_silent and loss.swing > SILENCE:
         heard.chunks.clear()
         return _heard_finely(source, track, is_aligned=True)
     if is_fine and heard.level.swing < QUIET or _is_far_too_loud(heard, is_fine):
@@ -118,28 +119,26 @@ def _is_far_too_loud(heard: Heard, is_fine: bool) -> bool:
     return clipped > CLIPPED * heard.level.n
 
 
-def _heard_plainly(source: Source, track: Track) -> tuple[Heard, list[Level], MixLoss]:
+def _heard_plainly(source: Source, track: Track) -> tuple[Heard, MixLoss]:
     """The usual mix, and what is known of the channels beside it."""
     n = track.n_channels
-    level, channels, loss = Level(), [Level() for _ in range(n)], MixLoss(n)
+    level, loss = Level(), MixLoss(n)
     chunks: list[np.ndarray] = []
     blocks = Blocks(source, decoder.mono(track.index), 1, "<i2")
     if n > 1:
         beside = decoder.mono_and_channels(track.index, track.layout, n)
         with_channels = Blocks(source, beside, n + 1, "<i2")
         for block in with_channels:
-            loss.hear(block.astype(np.float32) / 32768)
-            for i, one in enumerate(channels):
-                one.hear(block[:, i + 1])
+            loss.hear(block)
             chunks.append(np.ascontiguousarray(block[:, 0]))
             level.hear(chunks[-1])
         if with_channels.log.status == 0:
-            return _plain(track, chunks, with_channels.log, level), channels, loss
+            return _plain(track, chunks, with_channels.log, level), loss
         chunks.clear()  # its form changes on the way, say
     for block in blocks:
         chunks.append(block)
         level.hear(block)
-    return _plain(track, chunks, blocks.log, level), channels, loss
+    return _plain(track, chunks, blocks.log, level), loss
 
 
 def _plain(track: Track, chunks: list[np.ndarray], log: Log, level: Level) -> Heard:

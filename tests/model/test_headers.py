@@ -167,3 +167,25 @@ def test_an_mp4_without_its_index_says_so(source, tmp_path):
     content = ffmpeg(tmp_path / "x.mp4", "-i", source, *video).read_bytes()
     with pytest.raises(errors.Truncated, match="its index, which stands at the end, is missing"):
         decode(content[: len(content) * 6 // 10], name="x.mp4")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.97])
+@pytest.mark.parametrize("name, rate", [("x.m4a", 44100), ("x.m4a", 16000), ("x.3gp", 8000)])
+def test_of_a_phone_recording_without_its_index_the_sound_is_found(file, name, rate, share):
+    codec = ["-c:a", "libopencore_amrnb"] if name == "x.3gp" else []
+    content = file(name, "-ar", rate, *codec)
+    sound = content.index(b"mdat") + 4
+    end = content.index(b"moov") - 4
+    clip = decode(content[: sound + int((end - sound) * share)], name=name)
+    assert clip.seconds == pytest.approx(SECONDS * share, abs=0.2)
+    whole = decode(content, name=name).samples
+    shifts = range(0, 2400, 4)  # the encoder's delay, which the index would have told
+    assert max(likeness(clip.samples[shift:], whole)[0] for shift in shifts) > 0.9
+    assert clip.remarks[0].startswith(f"{name} was cut off: its index is missing.")
+
+
+@pytest.mark.parametrize("rate", [48000, 44100])
+def test_the_rate_is_taken_from_what_is_left_of_the_index(file, rate):
+    content = file("x.m4a", "-ar", rate)
+    clip = decode(content[: content.index(b"stts")], name="x.m4a")
+    assert clip.seconds == pytest.approx(SECONDS, abs=0.1)
