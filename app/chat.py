@@ -147,7 +147,7 @@ def keep(store: Store, clip: Clip, name: str, recall: Recall | None = None) -> C
             store.keep(clip.digest, clip.seconds, file.read())
     except StoreError as error:  # a full disk, say
         raise Refused(str(error)) from error
-    return ClipRef(clip.digest, name, clip.seconds, clip.remarks)
+    return ClipRef(clip.digest, name, clip.seconds, clip.remarks, clip.track, clip.n_tracks)
 
 
 def check(sound: bytes) -> tuple[str, float]:

@@ -149,6 +149,7 @@ def routes(
             return refusal(request, "Recordings are taken from the page only.", 403)
         name = request.query_params.get("name", "recording")
         id = request.query_params.get("reading", "")[:64]
+        track = request.query_params.get("track", "")
         place = await places.at(request)
         readings, most = place.once(Readings), place.allowance.limits(limits)
 
@@ -156,7 +157,8 @@ def routes(
             readings[id] = seconds
 
         def taken(path: Path) -> ClipRef:
-            return chat.take_in(place.store, path, name, place.recall, progress, most)
+            number = int(track) if track.isdecimal() and len(track) < 4 else None
+            return chat.take_in(place.store, path, name, place.recall, progress, most, number)
 
         try:
             place.allowance.attach(request.query_params.get("from") == "microphone")

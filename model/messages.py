@@ -29,6 +29,12 @@ class Clip:
     samples: np.ndarray  # (n,) float32 in [-1, 1), each a whole number of 1/32768
     digest: str  # names the sound itself: same samples, same digest, whatever the file
     remarks: tuple[Remark, ...] = ()  # on how it was read
+    track: int = 1  # of the file's sound tracks …
+    n_tracks: int = 1  # … of which there are so many
+
+    def __post_init__(self):
+        if not np.isfinite(self.samples.sum(dtype=np.float64)):
+            raise ValueError("samples are numbers from -1 to 1; got some that are none or infinite")
 
     @classmethod
     def of(cls, pcm: np.ndarray) -> "Clip":
@@ -44,7 +50,10 @@ class Clip:
         digest = blake2b(digest_size=16)
         chunks.reverse()
         while chunks:
-            pcm = np.ascontiguousarray(chunks.pop(), dtype="<i2")
+            pcm = np.ascontiguousarray(chunks.pop())
+            if pcm.dtype.kind not in "iu":
+                raise ValueError(f"samples are 16-bit whole numbers; got {pcm.dtype}")
+            pcm = pcm.astype("<i2", copy=False)
             digest.update(pcm)
             np.divide(pcm, np.float32(32768), out=samples[at : at + len(pcm)])
             at += len(pcm)

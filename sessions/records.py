@@ -20,8 +20,11 @@ class ClipRef:
     digest: str
     name: str
     seconds: float
-    # sentences on how it was read, of one that has just come in; they are not stored
+    # of one that has just come in, and not stored: sentences on how it was read, and which it is of
+    # the file's sound tracks
     remarks: tuple[str, ...] = field(default=(), compare=False)
+    track: int = field(default=1, compare=False)
+    n_tracks: int = field(default=1, compare=False)
 
 
 Part = str | ClipRef

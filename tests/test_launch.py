@@ -11,6 +11,7 @@ from model.audio import export
 from model.engine import Parrot
 from model.machine import PACKAGED
 from tests.model.conftest import noise
+from tests.model.recordings import ffmpeg, voice, wav
 
 ROOT = Path(__file__).parents[1]
 
@@ -192,3 +193,13 @@ def test_a_damaged_store_is_a_sentence_and_no_traceback(capsys, tmp_path):
     (tmp_path / "backups" / "earshot-2026-11-22").mkdir(parents=True)
     assert launch.main(["--model", "parrot", "--no-browser", "--data", str(tmp_path)]) == 1
     assert "There are backups of 2026-11-22." in capsys.readouterr().err
+
+
+def test_what_is_missing_of_a_recording_is_said_and_a_track_can_be_chosen(tmp_path, capsys):
+    one, two = (wav(tmp_path / f"{i}.wav", [voice(i)]) for i in (1, 2))
+    both = ffmpeg(tmp_path / "x.mka", "-i", one, "-i", two, "-map", 0, "-map", 1)
+    one.write_bytes(one.read_bytes()[:-48_000])
+    status, _, said = ask(capsys, "--track", 2, both, "what?")
+    assert status == 0 and "Track 2 was heard" in said
+    status, _, said = ask(capsys, one, "what?")
+    assert status == 0 and "1.wav ends after 1.5 s; its header states 3.0 s." in said

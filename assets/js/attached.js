@@ -9,6 +9,8 @@ import { trim } from "./trim.js";
 import { isKey } from "./typing.js";
 import { upload } from "./uploads.js";
 
+const MOST_TRACKS = 8; // that are offered
+
 let changed, failed;
 
 /** Each draft has a list of its own, whether it is shown or not: `ul.attached`. */
@@ -61,6 +63,17 @@ function remarks(clip) {
     const line = made('<p class="remark" role="status"></p>');
     line.textContent = sentence;
     return line;
+  });
+}
+
+/** Buttons that hear another sound track of the same file instead. */
+function otherTracks({ track = 1, n_tracks: n = 1 }, hear) {
+  const others = Array.from({ length: Math.min(n, MOST_TRACKS) }, (_, i) => i + 1).filter(one => one !== track);
+  return others.map(one => {
+    const button = made('<button type="button" class="track"></button>');
+    button.textContent = t("composer.track", { n: one });
+    button.onclick = () => hear(one);
+    return button;
   });
 }
 
@@ -147,7 +160,7 @@ const cut = item => trim($("figure", item), clip => (add(listOf(item), clip, ite
 
 /** Sends a sound to the store, and attaches it to a list as it is kept there. A `recording` (its id)
  * exists nowhere else: it stays until it has arrived. `sound` may be a promise. */
-export async function attach(list, sound, name, recording = "", item = list.appendChild(made("<li></li>"))) {
+export async function attach(list, sound, name, recording = "", item = list.appendChild(made("<li></li>")), track = "") {
   const cancelling = new AbortController();
   const tell = loading(item, name, !recording && cancelling);
   if (!recording) item.dataset.pending = name;
@@ -155,10 +168,13 @@ export async function attach(list, sound, name, recording = "", item = list.appe
   let blob;
   try {
     blob = await sound;
-    const clip = await upload(blob, name, !!recording, tell, cancelling.signal);
+    const clip = await upload(blob, name, !!recording, tell, cancelling.signal, track);
     // its page may have gone between its arrival and its being forgotten
     if (recording && clips(listOf(item)).some(({ digest }) => digest === clip.digest)) item.remove();
-    else add(listOf(item), clip, item);
+    else {
+      add(listOf(item), clip, item);
+      item.append(...otherTracks(clip, one => attach(listOf(item), blob, name, recording, item, one)));
+    }
     if (recording) recordings.forget(recording);
   } catch (error) {
     const place = listOf(item);

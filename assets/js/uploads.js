@@ -18,12 +18,12 @@ async function turn() {
 const over = () => (waiting.length ? waiting.shift()() : n_sending--);
 
 /** Sends a sound to the store: a clip as it is kept there. `tell` is given a sentence now and then,
- * `signal` (an AbortSignal) breaks it off. */
-export async function upload(blob, name, isRecorded, tell, signal) {
+ * `signal` (an AbortSignal) breaks it off; `track` chooses among several sound tracks. */
+export async function upload(blob, name, isRecorded, tell, signal, track = "") {
   await turn();
   try {
     await readable(blob, name);
-    return await sent(blob, name, isRecorded, tell, signal);
+    return await sent(blob, name, isRecorded, tell, signal, track);
   } finally {
     over();
   }
@@ -38,9 +38,9 @@ async function readable(blob, name) {
   }
 }
 
-async function sent(blob, name, isRecorded, tell, signal) {
+async function sent(blob, name, isRecorded, tell, signal, track) {
   const id = crypto.randomUUID?.() || String(Math.random());
-  const about = new URLSearchParams({ name, from: isRecorded ? "microphone" : "file", reading: id });
+  const about = new URLSearchParams({ name, from: isRecorded ? "microphone" : "file", reading: id, track });
   let timer;
   const look = async () => {
     const { seconds } = await fetch(`earshot/reading/${id}`).then(answer => answer.json()).catch(() => ({}));

@@ -47,7 +47,7 @@ class Tags:
 
     def __call__(self, units: Sequence[Unit], n_samples: int, draw) -> Made:
         """About clips that all fill `n_samples`."""
-        window = Window(Clip(np.empty(n_samples, np.float32), ""), 0, n_samples)
+        window = Window(Clip(np.zeros(n_samples, np.float32), ""), 0, n_samples)
         return side_by_side([[self.answered(window, row) for row in unit] for unit in units])
 
     def answered(self, window: Window, row: data.Row) -> Dialogue:

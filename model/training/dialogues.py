@@ -84,7 +84,7 @@ def render(renderer: Renderer, turns: Sequence[Turn], *, whole: bool = True) -> 
     """`whole` is False where the last answer was cut short: then its end is not learned."""
     messages, heard, spans = [], [], []
     for turn in turns:
-        clips = [Clip(np.empty(n, np.float32), "") for n in turn.samples]
+        clips = [Clip(np.zeros(n, np.float32), "") for n in turn.samples]
         heard += [[Window(clip, 0, len(clip.samples))] for clip in clips]
         messages.append(Message("user", (*clips, turn.question)))
         start = len(renderer.chat(messages, heard))

@@ -6,6 +6,7 @@ import pytest
 from model import errors
 from model.audio import decode
 from model.levels import FINE_SILENCE, Gain, Level
+from model.messages import Clip
 from tests.model.recordings import ffmpeg, likeness, original, voice, wav
 
 A = voice(1)
@@ -102,3 +103,16 @@ def test_one_gain_holds_for_the_whole():
     gain = Gain.of(level, 0.01, 1.06)
     assert gain.factor == pytest.approx(0.89 / (0.3e-4), rel=1e-4) and not level.is_silent(True)
     assert Level(low=-FINE_SILENCE, high=FINE_SILENCE, n=1).is_silent(True)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_clip_takes_no_sample_that_is_no_number(bad):
+    samples = A.copy()
+    samples[100] = bad
+    with pytest.raises(ValueError, match="got some that are none or infinite"):
+        Clip(samples, "0" * 32)
+
+
+def test_a_clip_of_pcm_takes_whole_numbers_alone():
+    with pytest.raises(ValueError, match="16-bit whole numbers; got float32"):
+        Clip.of(A)
