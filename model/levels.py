@@ -73,7 +73,7 @@ class Gain:
     @classmethod
     def of(cls, level: Level, quiet: float, loud: float) -> "Gain":
         """One for the whole recording; 1 where it lies between two levels."""
-        if quiet <= level.swing and level.peak <= loud:
+        if not level.n or quiet <= level.swing and level.peak <= loud:
             return cls()
         offset = level.mean if abs(level.mean) > OFFSET * level.peak else 0.0
         peak = max(level.high - offset, offset - level.low)

@@ -116,3 +116,7 @@ def test_a_clip_takes_no_sample_that_is_no_number(bad):
 def test_a_clip_of_pcm_takes_whole_numbers_alone():
     with pytest.raises(ValueError, match="16-bit whole numbers; got float32"):
         Clip.of(A)
+
+
+def test_where_no_sample_came_none_is_changed():
+    assert Gain.of(Level(), 0.01, 1.0) == Gain()
