@@ -56,12 +56,17 @@ def read(file: IO[bytes], name: str, wanted: Wanted) -> Clip:
     )
     with _patched(source, header.patches) as source:
         heard = _heard_file(source, wanted, header)
-    if heard.is_silent and (wanted.seconds is None or heard.seconds < int(wanted.seconds)):
+    if heard.is_silent and not _is_beginning(heard, wanted.seconds):
         raise Silent(
             f"{name} is silent from beginning to end. Was the microphone muted? Record again."
         )
     clip = Clip.of_chunks(heard.chunks, dict.fromkeys(heard.remarks))
     return replace(clip, track=heard.number, n_tracks=heard.n_tracks)
+
+
+def _is_beginning(heard: Heard, seconds: float | None) -> bool:
+    """Whether as much was heard as was wanted, so that more of the file may follow."""
+    return seconds is not None and heard.seconds >= int(seconds * SAMPLE_RATE) / SAMPLE_RATE
 
 
 def _onward(progress: Callable[[float], object]) -> Callable[[float], None]:
@@ -265,7 +270,7 @@ def _missing(source: Source, heard: Heard, log: Log, header: Header) -> Iterator
     """What came is heard; what did not is told."""
     name, there = source.name, heard.seconds
     exact, stated = header.stated is not None, header.stated or log.stated
-    if source.seconds is not None and there >= int(source.seconds * SAMPLE_RATE) / SAMPLE_RATE:
+    if _is_beginning(heard, source.seconds):
         return
     if stated and source.seconds is not None:
         stated = min(stated, source.seconds)

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from model.formats import LOSSLESS_FLOAT, PROTECTED
+from model.formats import LOSSLESS, LOSSLESS_FLOAT, PROTECTED
 
 _TRACK = re.compile(
     r"^ {2,4}Stream #0:(?P<index>\d+)(\[\w+\])?(\((?P<language>\w+)\))?: Audio: (?P<about>.*)$",
@@ -33,6 +33,7 @@ class Track:
     layout: str  # as ffmpeg names it: stereo, 5.1(side), 12 channels
     n_channels: int  # 0 where the layout's name does not tell
     is_float: bool  # in a form that may hold any level
+    is_fine: bool  # finer than 16 bits, and without loss
     language: str
     is_default: bool
 
@@ -124,6 +125,7 @@ def _track(match: re.Match) -> Track:
         codec=codec,
         layout=layout,
         n_channels=n_channels(layout),
+        is_fine=bool(LOSSLESS.fullmatch(codec)) and sample[:3] in ("s32", "s64", "flt", "dbl"),
         is_float=bool(LOSSLESS_FLOAT.fullmatch(codec)) and sample[:3] in ("flt", "dbl"),
         language=match["language"] or "",
         is_default="(default)" in match["about"],

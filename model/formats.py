@@ -62,8 +62,8 @@ HEADERLESS = {  # known by their names alone: the ending, and how it is read
 BARE = {".raw", ".pcm", ".snd"}  # samples of a rate and form that nothing tells
 
 LOSSLESS_FLOAT = re.compile(r"pcm_f\d+[bl]e|wavpack|als|pcm_f24le")  # may hold any level
-FINE = re.compile(  # finer than 16 bits, and kept so by the codec
-    r"pcm_[sfu](24|32|64).*|pcm_f16.*|wavpack|als|alac|flac|tta|tak|mlp|truehd|ape|wmalossless"
+LOSSLESS = re.compile(  # may be finer than 16 bits, and is kept so by the codec
+    r"pcm_.*|wavpack|als|alac|flac|tta|tak|mlp|truehd|ape|wmalossless"
 )
 PROTECTED = re.compile(  # what ffmpeg says of sound that is locked to an account
     r"^  Stream .*\((drms|enca|adrm|aavd) / 0x|^\[.*(DRM protected|encrypted|activation_bytes)",

@@ -15,7 +15,7 @@ import numpy as np
 from model import decoder
 from model.errors import TooLarge, Unreadable
 from model.ffmpeg_log import Log, Track
-from model.formats import FINE
+from model.formats import LOSSLESS
 from model.levels import LOUD, LOUD_LOSSY, QUIET, SILENCE, Gain, Level
 from model.messages import Remark
 from model.mixdown import AlignedMix, MixLoss
@@ -103,17 +103,18 @@ def hear(source: Source, track: Track) -> Heard:
     if track.is_float:
         return _heard_finely(source, track, is_aligned=False)
     heard, loss = _heard_plainly(source, track)
-    is_fine = bool(FINE.fullmatch(track.codec))
     if loss.is_loss or heard.is_silent and loss.swing > SILENCE:
         heard.chunks.clear()
         return _heard_finely(source, track, is_aligned=True)
-    if is_fine and heard.level.swing < QUIET or _is_far_too_loud(heard, is_fine):
+    if track.is_fine and heard.level.swing < QUIET or _is_far_too_loud(heard):
         return _heard_finely(source, track, is_aligned=False, plain=heard)
     return heard
 
 
-def _is_far_too_loud(heard: Heard, is_fine: bool) -> bool:
-    if is_fine or not heard.level.is_clipped:  # whole numbers end at full scale
+def _is_far_too_loud(heard: Heard) -> bool:
+    if (
+        LOSSLESS.fullmatch(heard.track.codec) or not heard.level.is_clipped
+    ):  # whole numbers end at full scale
         return False
     clipped = sum(int((np.abs(chunk.astype(np.int32)) >= 32767).sum()) for chunk in heard.chunks)
     return clipped > CLIPPED * heard.level.n
@@ -149,7 +150,6 @@ def _heard_finely(
     source: Source, track: Track, *, is_aligned: bool, plain: Heard | None = None
 ) -> Heard:
     """As float samples, which are kept on the disk until the gain of the whole is known."""
-    is_fine = bool(FINE.fullmatch(track.codec))
     with tempfile.TemporaryFile() as kept:
         level, loss = Level(), MixLoss(track.n_channels, faintest=0.0)
         blocks = _fine_blocks(source, track, is_aligned)
@@ -157,18 +157,18 @@ def _heard_finely(
             kept.write(level.hear(samples).astype("<f4").tobytes())
         if not is_aligned and (loss.is_loss or blocks.log.status and not level.n):
             return _heard_finely(source, track, is_aligned=True)
-        if level.n_bad and level.is_silent(is_fine):
+        if level.n_bad and level.is_silent(track.is_fine):
             raise Unreadable(
                 f"{source.name} holds no sound but values that are no numbers, or infinite. "
                 "Export it again."
             )
-        gain = _gain(level, track, is_fine, is_aligned)
+        gain = _gain(level, track, is_aligned)
         if gain.is_none and not is_aligned and not level.n_bad:
             return plain or _heard_plainly(source, track)[0]
         kept.seek(0)
         chunks = [gain.pcm(samples) for samples in _from_disk(kept)]
     remarks = _remarks(source.name, level, gain, is_aligned)
-    return Heard(track, chunks, blocks.log, level, level.is_silent(is_fine), remarks)
+    return Heard(track, chunks, blocks.log, level, level.is_silent(track.is_fine), remarks)
 
 
 def _fine_blocks(source: Source, track: Track, is_aligned: bool) -> Blocks:
@@ -203,8 +203,8 @@ def _from_disk(kept: IO[bytes]) -> Iterator[np.ndarray]:
         yield np.frombuffer(data, "<f4")
 
 
-def _gain(level: Level, track: Track, is_fine: bool, is_aligned: bool) -> Gain:
-    quiet = QUIET if is_fine else 0.0
+def _gain(level: Level, track: Track, is_aligned: bool) -> Gain:
+    quiet = QUIET if track.is_fine else 0.0
     if is_aligned and not track.is_float:
         return Gain.of(level, quiet, 1.0)  # channels that are added may go beyond full scale
     return Gain.of(level, quiet, LOUD if track.is_float else LOUD_LOSSY)
