@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from model.engine import SHORTEST_ANSWER, Heard, Room
@@ -9,7 +10,7 @@ from model.fitting import fitted, joined
 from model.messages import Clip, Message
 
 CONTEXT = 1000
-CLIP = Clip(None, "c" * 32)
+CLIP = Clip(np.zeros(1, np.float32), "c" * 32)
 SOUND = 600  # words that a clip is worth
 
 
