@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from model import audio
 from model.engine import About, Engine
-from model.errors import EarshotError, Unplayable, is_out_of_memory
+from model.errors import MACHINE_IS_FULL, EarshotError, Unplayable, is_out_of_memory
 from model.fitting import Fitted, fitted
 from model.messages import Clip, Message, Missing, Sampling
 from sessions.errors import StoreError, as_sentences
@@ -41,7 +41,6 @@ DECODING, LISTENING, THINKING = "decoding", "listening", "thinking"  # before th
 UNREADABLE = (
     "How words are chosen in this conversation cannot be read: choose it anew in its settings."
 )
-MEMORY = "This machine's memory is full: close other programs, or use shorter recordings."
 ALONE_LOST = "The recording of this question is gone or damaged: attach it again."
 NOTHING_LEFT = "The recordings of this question are gone or damaged: attach them again."
 OURS = "Something went wrong inside Earshot; its log says what. Nothing you sent is lost."
@@ -251,7 +250,7 @@ def answer(
         status, sentence = FAILED, str(error)
     except Exception as error:
         is_full = is_out_of_memory(error)
-        status, sentence = FAILED, MEMORY if is_full else OURS
+        status, sentence = FAILED, MACHINE_IS_FULL if is_full else OURS
         if not is_full:
             raise
     finally:  # also when it is closed

@@ -10,7 +10,7 @@ from app import chat
 from app.seat import Seat
 from app.talks import Talks
 from model.engine import Engine
-from model.errors import EarshotError, is_out_of_memory
+from model.errors import MACHINE_IS_FULL, EarshotError, is_out_of_memory
 from model.fetching import Fetching
 from model.library import Entry, Library, Offer
 
@@ -129,7 +129,7 @@ class Models:
             sentence = str(error)
         except Exception as error:
             if is_out_of_memory(error):
-                sentence = chat.MEMORY
+                sentence = MACHINE_IS_FULL
             else:
                 log.exception("The model %s could not be loaded", name)
                 sentence = chat.OURS

@@ -10,6 +10,7 @@ _OUT_OF_MEMORY = re.compile(
     r"|CU(?:DNN|SOLVER|SPARSE)_STATUS_\w*ALLOC\w*_FAILED|CUFFT_ALLOC_FAILED",
     re.IGNORECASE,
 )
+MACHINE_IS_FULL = "This machine's memory is full: close other programs, or use shorter recordings."
 
 
 class EarshotError(Exception):

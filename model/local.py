@@ -15,7 +15,7 @@ from model import batch, checkpoint, cuda, quantize, selection, tokenizer
 from model.cache import EncodedSounds, Memories
 from model.circles import in_circles
 from model.engine import SHORTEST_ANSWER, About, Room
-from model.errors import DoesNotFit, NoRoom, NoWeights, is_out_of_memory
+from model.errors import MACHINE_IS_FULL, DoesNotFit, NoRoom, NoWeights, is_out_of_memory
 from model.generate import Sampler, decode, embed_rest, prefill
 from model.mel import log_mel, n_frames
 from model.messages import Message, Piece, Sampling
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 _HEARTBEAT = 0.25  # seconds between two empty pieces while others are served
 _ANSWER = 128  # positions of an answer as most are
-_MACHINE_IS_FULL = "This machine's memory is full: close other programs, or use shorter recordings."
 
 
 class LocalEngine:
@@ -316,7 +315,7 @@ class LocalEngine:
 
     def _full(self) -> str:
         if self._device.type == "cpu":
-            return _MACHINE_IS_FULL
+            return MACHINE_IS_FULL
         return (
             "The memory of the GPU is full. What was remembered of other conversations "
             "has been dropped: ask again, or remove a recording."
@@ -324,7 +323,7 @@ class LocalEngine:
 
     def _too_small(self) -> str:
         if self._device.type == "cpu":
-            return _MACHINE_IS_FULL
+            return MACHINE_IS_FULL
         return (
             "The memory of the GPU is too small for this recording and its answer. Close "
             "other programs, or use fewer bits: --bits 4."

@@ -112,9 +112,8 @@ def hear(source: Source, track: Track) -> Heard:
 
 
 def _is_far_too_loud(heard: Heard) -> bool:
-    if (
-        LOSSLESS.fullmatch(heard.track.codec) or not heard.level.is_clipped
-    ):  # whole numbers end at full scale
+    ends_at_full_scale = LOSSLESS.fullmatch(heard.track.codec)  # as whole numbers do
+    if ends_at_full_scale or not heard.level.is_clipped:
         return False
     clipped = sum(int((np.abs(chunk.astype(np.int32)) >= 32767).sum()) for chunk in heard.chunks)
     return clipped > CLIPPED * heard.level.n

@@ -6,7 +6,7 @@ import pytest
 from app import chat
 from app.talks import Talks
 from model.engine import Parrot, Room, Unheard
-from model.errors import DoesNotFit, Silent
+from model.errors import MACHINE_IS_FULL, DoesNotFit, Silent
 from model.messages import Clip, Piece, Sampling
 from model.spec import SAMPLE_RATE
 from sessions import records, transfer
@@ -322,4 +322,4 @@ def test_what_is_done_before_the_first_word_is_told(store, recall, tone, tmp_pat
 
 def test_a_full_memory_is_a_sentence(store, recall):
     _, turn = answered(Scripted("so", MemoryError()), store, recall, store.start().id, "go")
-    assert (turn.status, turn.sentence, turn.text) == (records.FAILED, chat.MEMORY, "so")
+    assert (turn.status, turn.sentence, turn.text) == (records.FAILED, MACHINE_IS_FULL, "so")

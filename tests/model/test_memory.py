@@ -4,9 +4,8 @@ or that answer alone fails."""
 import pytest
 import torch
 
-from app import chat
 from model import batch, generate
-from model.errors import NoRoom, is_out_of_memory
+from model.errors import MACHINE_IS_FULL, NoRoom, is_out_of_memory
 from model.messages import Sampling
 from tests.model.conftest import noise, tiny_engine
 from tests.model.test_reuse import DOG, user
@@ -101,7 +100,7 @@ def test_a_system_that_gives_no_memory_says_so_by_number():
 
 
 def test_what_is_full_is_named(engine, monkeypatch):
-    assert engine._full() == engine._too_small() == chat.MEMORY
+    assert engine._full() == engine._too_small() == MACHINE_IS_FULL
     monkeypatch.setattr(type(engine), "_device", torch.device("cuda"))
     assert "memory of the GPU is full" in engine._full()
     assert "memory of the GPU is too small" in engine._too_small()
