@@ -22,6 +22,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmarks import synthetic
+from model.paths import as_path
 
 ROOT = Path(__file__).parent.parent
 SIZES = synthetic.TOY | {
@@ -134,7 +135,7 @@ def _git(*words: str) -> str:
 def main() -> None:
     cli = argparse.ArgumentParser(prog="python -m benchmarks.second_turn", description=__doc__)
     cli.add_argument("--against", metavar="REF", help="default: the first release")
-    cli.add_argument("--packages", type=Path, metavar="DIR", help="older packages for REF")
+    cli.add_argument("--packages", type=as_path, metavar="DIR", help="older packages for REF")
     cli.add_argument("--talks", type=int, default=9, help="default: %(default)s")
     cli.add_argument("--seconds", type=int, default=10, help="of a clip; default: %(default)s")
     cli.add_argument("--tokens", type=int, default=40, help="of an answer; default: %(default)s")

@@ -27,6 +27,8 @@ class Asked(socketserver.StreamRequestHandler):
 
     def handle(self):
         first = self.rfile.read(1)
+        if not first:  # nothing is asked: another program looks whether a port is in use
+            return
         if first != b"\x05":
             line = (first + self.rfile.readline()).decode("latin-1")
             self.server.asked.append(line.split()[1] if " " in line else line)
