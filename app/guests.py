@@ -98,10 +98,8 @@ class Guests:
         """Everything that somebody left who was expelled, and whose place is closed."""
         assert not self.knows(id), id
         folder = self.folder / id
-        if not folder.is_dir():
-            return
         gone = folder.with_name(GONE + id)  # at once; a crash in between leaves nothing in use
-        with as_sentences():
+        with as_sentences(), suppress(FileNotFoundError):  # another thread may have done it
             os.replace(folder, gone)
         shutil.rmtree(gone, ignore_errors=True)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -205,6 +206,18 @@ def test_who_stays_away_too_long_is_forgotten(places, tmp_path):
     last.tidy()
     assert last.guests.all() == []
     again.close(), last.close()
+
+
+def test_two_who_forget_the_same_guests_at_once_do_not_disturb_each_other(places):
+    guests = [comes(places, f"{i}")[0].id for i in range(40)]
+
+    def forget_all(_):
+        for id in guests:
+            places.forget(id)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(forget_all, range(4)))
+    assert places.guests.all() == [] and not list(places.guests.folder.iterdir())
 
 
 def test_a_place_that_nobody_uses_is_closed_and_opened_again(places):
