@@ -31,6 +31,7 @@ def labels(language: Language) -> Labels:
         earlier=language.say("clip.earlier"),
         unheard=language.say("turn.unheard", stretches="{stretches}"),
         gone=language.say("turn.gone", names="{names}"),
+        one_clip=language.say("turn.one_clip", names="{names}"),
         damaged=language.say("turn.damaged", names="{names}"),
         damaged_file=language.say("clip.damaged"),
         left_out_one=language.say("turn.left_out", n=1),

@@ -8,10 +8,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
-from sessions import records
+from sessions import notes, records
 from sessions.clips import DIGEST
 from sessions.errors import BadBundle
 from sessions.listing import TAG_LENGTH
@@ -19,6 +19,7 @@ from sessions.records import (
     DAMAGED,
     GONE,
     NO_ROOM,
+    ONE_CLIP,
     ClipRef,
     Conversation,
     Heard,
@@ -26,6 +27,7 @@ from sessions.records import (
     Turn,
     Unheard,
     Whole,
+    WindowNotes,
 )
 
 KIND, VERSION = "earshot-conversations", 1
@@ -35,6 +37,7 @@ MOST_BRACKETS = 4_000_000
 MOST_CLIPS = 20_000
 MOST_HEARD = 1000  # windows that an answer rests on
 LONGEST_CLIP = 10**6  # seconds
+LONGEST_NAME = 300  # characters of a model's, or a task's
 LATEST = 4_102_444_800  # the year 2100, in seconds since 1970
 ROLES = ("user", "assistant")
 ENDINGS = (
@@ -50,12 +53,14 @@ LANGUAGE = re.compile(r"[A-Za-z0-9_-]{0,35}")
 def document(wholes: Iterable[Whole]) -> dict:
     wholes = tuple(wholes)
     clips = {c.digest: c.seconds for one in wholes for t in one.turns for c in t.clips}
+    heard = dict.fromkeys(note for one in wholes for note in one.notes)
+    told = [_notes(window) for window in heard if _listed(window.data) is not None]
     return {
         "kind": KIND,
         "version": VERSION,
         "conversations": [_conversation(whole) for whole in wholes],
         "clips": clips,
-    }
+    } | ({"notes": told} if told else {})
 
 
 def written(wholes: Iterable[Whole]) -> str:
@@ -98,10 +103,25 @@ def _rests_on(turn: Turn) -> dict:
     """What earlier versions of Earshot do not know, where there is something to say."""
     told = {
         "unheard_why": [u.why for u in turn.unheard if any(u.why != NO_ROOM for u in turn.unheard)],
+        "task": turn.task,
         "left_out": turn.left_out,
         "heard": [list(astuple(window)) for window in turn.heard],
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _notes(window: WindowNotes) -> dict:
+    told = {"clip": window.digest, "start": window.start, "end": window.end, "model": window.model}
+    return told | {"notes": _listed(window.data)}
+
+
+def _listed(data: str) -> list | None:
+    """What was stored of a window; None where it is damaged."""
+    try:
+        found = json.loads(data, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, list) else None
 
 
 def _part(part: Part) -> dict:
@@ -123,7 +143,29 @@ def read(text: str | bytes) -> tuple[list[Whole], dict[str, float]]:
             "update Earshot, or export it again with the older one."
         )
     clips = _clips(_get(given, "clips", dict))
-    return [_read_conversation(one, clips) for one in _get(given, "conversations", list)], clips
+    wholes = [_read_conversation(one, clips) for one in _get(given, "conversations", list)]
+    heard = _read_notes(given, clips)
+    return [replace(one, notes=notes.among(heard, _digests(one))) for one in wholes], clips
+
+
+def _digests(whole: Whole) -> set[str]:
+    return {clip.digest for turn in whole.turns for clip in turn.clips}
+
+
+def _read_notes(given: dict, clips: Mapping[str, float]) -> list[WindowNotes]:
+    """Of clips in the document. What is no note is left out: it can be heard again."""
+    found, told = [], given.get("notes")
+    for one in told if isinstance(told, list) else ():
+        try:
+            digest, model = _get(one, "clip", str), _get(one, "model", str)
+            start, end = (_number(one, edge, LONGEST_CLIP) for edge in ("start", "end"))
+            heard = _get(one, "notes", list)
+        except BadBundle:
+            continue
+        if digest in clips and start < end and len(model) <= LONGEST_NAME:
+            data = json.dumps(heard, ensure_ascii=False)
+            found.append(WindowNotes(digest, start, end, model, data))
+    return found
 
 
 def _parsed(text: str | bytes) -> dict:
@@ -189,6 +231,7 @@ def _read_turn(given: Any, place: int, clips: Mapping[str, float]) -> Turn:
     if parent is not None and not 0 <= parent < place:
         raise _wrong("parent")
     texts = {name: _get(given, name, str) for name in ("sentence", "system", "sampling", "model")}
+    texts["task"] = _get({"task": ""} | given, "task", str)[:LONGEST_NAME]
     _check_sampling(texts["sampling"])
     return Turn(
         id=place,
@@ -219,7 +262,12 @@ def _read_part(given: Any, clips: Mapping[str, float]) -> Part:
 def _read_unheard(given: Any) -> tuple[Unheard, ...]:
     stretches = _get(given, "unheard", list)
     reasons = _get({"unheard_why": [NO_ROOM] * len(stretches)} | given, "unheard_why", list)
-    if len(reasons) != len(stretches) or not {*map(str, reasons)} <= {NO_ROOM, GONE, DAMAGED}:
+    if len(reasons) != len(stretches) or not {*map(str, reasons)} <= {
+        NO_ROOM,
+        ONE_CLIP,
+        GONE,
+        DAMAGED,
+    }:
         raise _wrong("unheard_why")
     return tuple(
         Unheard(*_stretch(one, "unheard"), str(why))

@@ -168,6 +168,31 @@ def m009_what_an_answer_rests_on(db: Database) -> None:
     db.execute("alter table turns add column heard text not null default '[]'")
 
 
+@migration()
+def m010_tasks(db: Database) -> None:
+    """Questions that are a row of model/tasks.py."""
+    db.execute("alter table turns add column task text not null default ''")
+
+
+@migration()
+def m011_notes(db: Database) -> None:
+    """What models heard in the windows of clips. An id says which model came last."""
+    db.execute(
+        """
+        create table notes (
+            id integer primary key autoincrement,
+            clip text not null references clips(digest) on delete cascade,
+            starts real not null,
+            ends real not null,
+            model text not null,
+            data text not null,
+            created float not null,
+            unique (clip, model, starts, ends)
+        )
+        """
+    )
+
+
 def _keep_turns_indexed(db: Database) -> None:
     is_said = "(select status from turns where id = {}) <> 'writing'"
     for event, row in (("insert", "new"), ("update", "new"), ("delete", "old")):

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sqlite_utils import Database
 
-from sessions import lines, listing, rows
+from sessions import lines, listing, notes, rows
 from sessions.errors import Gone
 from sessions.records import INTERRUPTED, WRITING, Conversation, Part, Turn, Whole, title_from
 
@@ -83,6 +83,7 @@ def whole(db: Database, given: Whole) -> str:
     for one in given.turns:
         parent = None if one.parent is None else new_ids[one.parent]
         new_ids[one.id] = _copied_turn(db, one, id, parent)
+    notes.put(db, given.notes, replacing=False)
     if leaf is not None:
         db.execute("update conversations set leaf = ? where id = ?", [new_ids[leaf], id])
     return id
@@ -90,7 +91,8 @@ def whole(db: Database, given: Whole) -> str:
 
 def _copied_turn(db: Database, one: Turn, conversation: str, parent: int | None) -> int:
     status = INTERRUPTED if one.status == WRITING else one.status  # it goes on elsewhere
-    kept = ("role", "sentence", "system", "sampling", "model", "good", "note", "created", "updated")
+    kept = ("role", "sentence", "system", "sampling", "model", "task", "good", "note")
+    kept = (*kept, "created", "updated")
     row = {name: getattr(one, name) for name in kept}
     row |= {"conversation": conversation, "parent": parent, "status": status}
     row |= rows.rests_on(one.unheard, one.left_out, one.heard)

@@ -31,6 +31,7 @@ Part = str | ClipRef
 
 
 NO_ROOM = "room"  # there was more than the model takes in at once
+ONE_CLIP = "task"  # the question was a task about one recording, and this is another
 GONE = "gone"  # its file is no longer there
 DAMAGED = "damaged"  # its file cannot be read any more
 
@@ -55,6 +56,18 @@ class Heard:
     digest: str
     start: float
     end: float
+
+
+@dataclass(frozen=True)
+class WindowNotes:
+    """What a model heard in a window of a clip, in seconds of that clip. `data` is JSON: a list of
+    notes, as model/listening/notes.py has them."""
+
+    digest: str
+    start: float
+    end: float
+    model: str  # its name, and what tells its weights from others
+    data: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +101,7 @@ class Turn:
     system: str = ""  # what an answer was given besides the turns before it …
     sampling: str = ""  # … as JSON
     model: str = ""
+    task: str = ""  # of a question: a row of model/tasks.py, whose words it has
     unheard: tuple[Unheard, ...] = ()  # what an answer does not rest on …
     left_out: int = 0  # … of the turns before it, so many …
     heard: tuple[Heard, ...] = ()  # … and the sound that it rests on, in reading order
@@ -119,6 +133,7 @@ class Whole:
 
     conversation: Conversation
     turns: tuple[Turn, ...]
+    notes: tuple[WindowNotes, ...] = ()  # of its clips
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import secrets
 import threading
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +24,15 @@ from sqlite_utils import Database
 from sessions import lines, rows
 from sessions.database import File
 from sessions.errors import Gone, StillWriting, as_sentences
-from sessions.records import WRITING, ClipRef, Conversation, Turn, Whole, title_from
+from sessions.records import (
+    WRITING,
+    ClipRef,
+    Conversation,
+    Turn,
+    Whole,
+    WindowNotes,
+    title_from,
+)
 
 SECRET = 21  # bytes in a link: 28 letters
 KEY = 32  # bytes
@@ -172,6 +181,7 @@ class Shown:
 
     share: Share
     turns: tuple[Turn, ...]
+    notes: tuple[WindowNotes, ...] = ()  # of its clips
 
     @property
     def clips(self) -> dict[str, ClipRef]:
@@ -182,7 +192,7 @@ class Shown:
         about = Conversation(
             id="", title=self.share.title, leaf=self.turns[-1].id, created=now, updated=now
         )
-        return Whole(about, self.turns)
+        return Whole(about, self.turns, self.notes)
 
 
 def shown(store, share: Share) -> Shown:
@@ -193,7 +203,8 @@ def shown(store, share: Share) -> Shown:
     if not line:
         raise Gone(CLOSED)
     first, *others = map(_public, _with_its_recording(line) if share.alone else line)
-    return Shown(share, (replace(first, parent=None), *others))
+    turns = (replace(first, parent=None), *others)
+    return Shown(share, turns, _notes(store, turns))
 
 
 def excerpt(store, conversation: str, answer: int) -> Whole:
@@ -208,7 +219,8 @@ def excerpt(store, conversation: str, answer: int) -> Whole:
     about = Conversation(
         id="", title=title, leaf=last.id, created=question.created, updated=last.updated
     )
-    return Whole(about, (replace(question, parent=None), last))
+    turns = (replace(question, parent=None), last)
+    return Whole(about, turns, _notes(store, turns))
 
 
 def copied(store, given: Shown, other) -> Conversation:
@@ -229,6 +241,12 @@ def _with_its_recording(line: list[Turn]) -> list[Turn]:
         clips = next((turn.clips for turn in reversed(before) if turn.clips), [])
         question = replace(question, parts=(*clips, *question.parts))
     return [question, answer]
+
+
+def _notes(store, turns: Iterable[Turn]) -> tuple[WindowNotes, ...]:
+    """What was heard of the clips of some turns."""
+    heard = store.notes.of(clip.digest for turn in turns for clip in turn.clips)
+    return tuple(one for some in heard.values() for one in some)
 
 
 def _public(turn: Turn) -> Turn:

@@ -16,12 +16,13 @@ from uuid import uuid4
 
 from sqlite_utils import Database
 
-from sessions import lines, listing, putting, rows, search, unused
+from sessions import lines, listing, notes, putting, rows, search, unused
 from sessions.clips import Clips
 from sessions.database import File
 from sessions.errors import Gone, StillWriting, StoreTrouble, as_sentences
 from sessions.lines import LEAF
 from sessions.listing import Counts
+from sessions.notes import Notes
 from sessions.presence import Presence
 from sessions.records import (
     DONE,
@@ -63,6 +64,7 @@ class Store:
             was_killed = self._presence.bury()
         self._file = File(self.folder / "earshot.db", thoroughly=was_killed)
         self.shares = Shares(self._file, self.folder / "links.key")
+        self.notes = Notes(self._file)
         self._announcing = threading.Lock()
         self._owed: dict[int, tuple[str, str, str]] = {}  # last words the disk did not take
         self._signature()  # whoever would put a backup in our place sees that we are here
@@ -206,7 +208,9 @@ class Store:
             db.execute("begin")  # one moment, though it is read in parts
             about = rows.conversation(db, id)
             found = list(db["turns"].rows_where("conversation = ?", [id], order_by="id"))
-            return Whole(about, tuple(map(self._as_owed, rows.turns(db, found))))
+            turns = tuple(map(self._as_owed, rows.turns(db, found)))
+            heard = notes.of(db, (clip.digest for turn in turns for clip in turn.clips))
+            return Whole(about, turns, tuple(one for some in heard.values() for one in some))
 
     def put(self, wholes: Iterable[Whole]) -> list[Conversation]:
         """Store conversations under new ids, all or none of them. Clips that are not stored are
@@ -222,12 +226,15 @@ class Store:
 
     # Turns
 
-    def ask(self, conversation: str, parts: Iterable[Part], after: int | None = LEAF) -> Turn:
+    def ask(
+        self, conversation: str, parts: Iterable[Part], after: int | None = LEAF, task: str = ""
+    ) -> Turn:
         """Store a question after a turn, None for the beginning. After the parent of an earlier
-        question it is that question edited: a branch, whose other line stays."""
+        question it is that question edited: a branch, whose other line stays. `task` is the row of
+        model/tasks.py that it puts in words."""
         parts = tuple(parts)
         with self._writing() as db:
-            turn = putting.turn(db, conversation, after, "user", DONE, parts)
+            turn = putting.turn(db, conversation, after, "user", DONE, parts, task=task)
             db.execute(
                 "update conversations set title = ? where id = ? and title = '' and not named",
                 [putting.title(parts), conversation],

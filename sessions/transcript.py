@@ -13,6 +13,7 @@ from sessions.records import (
     INTERRUPTED,
     LENGTH,
     NO_ROOM,
+    ONE_CLIP,
     STOPPED,
     ClipRef,
     Turn,
@@ -44,6 +45,7 @@ class Labels:
     earlier: str = "an earlier recording"
     unheard: str = "Not heard, for lack of room: {stretches}."
     gone: str = "Not heard, since it is no longer stored: {names}."
+    one_clip: str = "Not heard, since this task is about one recording: {names}."
     damaged: str = "Not heard, since its file is damaged: {names}."
     damaged_file: str = "The file of this recording is damaged."
     left_out_one: str = "Not read, for lack of room: one earlier turn."
@@ -82,9 +84,10 @@ def rests_on(
 def not_read(
     unheard: Iterable[Unheard], left_out: int, names: Mapping[str, str], labels: Labels
 ) -> list[str]:
-    """A sentence each for lost recordings and for turns without room."""
+    """A sentence each for lost recordings, others than a task is about, and turns without room."""
     told, unheard = [], list(unheard)
-    for why, sentence in ((GONE, labels.gone), (DAMAGED, labels.damaged)):
+    reasons = ((GONE, labels.gone), (DAMAGED, labels.damaged), (ONE_CLIP, labels.one_clip))
+    for why, sentence in reasons:
         lost = dict.fromkeys(u.digest for u in unheard if u.why == why)
         if called := [names.get(digest) or labels.earlier for digest in lost]:
             told.append(sentence.format(names=labels.and_.join(called)))

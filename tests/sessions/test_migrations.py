@@ -82,7 +82,7 @@ def test_a_new_folder_and_an_empty_first_schema_open(tmp_path):
 
 def test_migrations_are_only_added():
     """The names that stores in the world have applied, in their order."""
-    assert NAMES[:8] == [
+    assert NAMES[:11] == [
         "m001_conversations",
         "m002_turns",
         "m003_parts_and_clips",
@@ -91,6 +91,9 @@ def test_migrations_are_only_added():
         "m006_search",
         "m007_settings",
         "m008_shares",
+        "m009_what_an_answer_rests_on",
+        "m010_tasks",
+        "m011_notes",
     ]
 
 
