@@ -14,10 +14,17 @@ from struct import pack
 import pytest
 
 from sessions.store import Store
+from tests.app.forked import Forked
 
 ROOT = Path(__file__).parent.parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+PROXIES = {
+    "http_proxy",
+    "HTTP_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+}  # read where libraries are imported
 SECONDS = 1000 * int(os.environ.get("EARSHOT_PATIENCE", 30))  # ms: more on a busy machine
 
 
@@ -69,9 +76,13 @@ class Server:
         self.start()
 
     def start(self):
-        command = [sys.executable, *self.words]
-        command += ["--data", str(self.data), "--port", str(self.port), "--no-browser"]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        where = ["--data", str(self.data), "--port", str(self.port), "--no-browser"]
+        program, *words = *self.words, *where
+        if program == "launch.py" and not PROXIES & set(os.environ):
+            self.process = Forked(program, words)
+        else:
+            command = [sys.executable, program, *words]
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for line in self.process.stdout:  # until it says where it is
             if str(self.port) in line:
                 return

@@ -211,7 +211,7 @@ def test_a_load_that_fails_leaves_the_old_model_working(models):
 def test_memory_does_not_grow_with_switches_in_either_direction(models):
     process = psutil.Process(os.getpid())
     held = []
-    for name in (SECOND, TOY, MINI) * 3:
+    for name in (SECOND, TOY, MINI) * 2:
         left = weakref.ref(models.seat._engine.model)
         if models.seat.name != TOY:  # that one has no words
             spoken(models)

@@ -8,7 +8,7 @@ import json
 from itertools import product
 
 ELSEWHERE = "elsewhere.invalid"  # a host that there cannot be
-AT_ONCE = 15  # payloads in one conversation
+AT_ONCE = 30  # payloads in one conversation
 
 CALL = "xss(@)"
 HANDLERS = (  # elements that run something by themselves

@@ -73,8 +73,12 @@ def maker(template, material):
             ]
         return re.compile(" ?".join(made))
 
-    rough = put(exact=False)
-    return lambda text: rough.fullmatch(text) and put(exact=True).fullmatch(text)
+    rough, fixed = put(exact=False), [normal(part) for part in SLOT.split(template)[::4]]
+    return lambda text: (
+        all(part in text for part in fixed)
+        and rough.fullmatch(text)
+        and put(exact=True).fullmatch(text)
+    )
 
 
 def test_there_are_passages_and_questions_enough(passages):
