@@ -113,14 +113,15 @@ def _heard_file(source: Source, wanted: Wanted, header: Header) -> Heard:
     if not log.is_known and (options := HEADERLESS.get(suffix(source.name))):
         source = replace(source, options=options)
         log = source.log()
-    if "moov atom not found" in log.text and (heard := _heard_rescued(source, wanted)):
+    is_mp4 = "mp4" in log.format.split(",")
+    has_no_index = "moov atom not found" in log.text or is_mp4 and not log.tracks
+    if has_no_index and (heard := _heard_rescued(source, wanted)):
         return heard
     if log.is_protected or not log.tracks:
         refuse_trackless(source, log)
     heard = _heard_track(source, log, wanted)
     if (heard.log.broke_off or heard.log.has_lost) and "ogg" in log.format.split(","):
         heard = _heard_chain(source, wanted) or heard
-    is_mp4 = "mp4" in log.format.split(",")
     if is_mp4 and not heard.chunks and (rescued := _heard_rescued(source, wanted)):
         return rescued
     refuse_nothing(source.name, heard.log, heard.seconds)

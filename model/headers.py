@@ -1,12 +1,14 @@
 """Headers of uncompressed files that state less or more than is there, as recorders leave that were
 cut off: how such a file is to be read to its end, and how long it was meant to be. Knows wav, rf64,
-w64, aiff, au and caf; of other files it has nothing to say.
+w64, aiff, au, caf and mp4; of other files it has nothing to say.
 """
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
+
+from model import mp4_boxes
 
 UNKNOWN = 0x7FFF_0000  # a 32-bit length from here on says that it was not known
 MARGIN = 0.1  # seconds of sound behind the stated end that are sound, too, and no stray bytes
@@ -90,6 +92,8 @@ def look(file: IO[bytes], size: int) -> Header:
             return _caf(file, size)
         if head[:4] == b"riff" and head[24:28] == b"wave":
             return _w64(file, size)
+        if head[4:8] in mp4_boxes.FIRST:
+            return Header(patches=mp4_boxes.patches(file, size))
     except struct.error:  # it ends within its header
         pass
     return Header()
@@ -173,8 +177,9 @@ def _w64(file: IO[bytes], size: int) -> Header:
             rate = struct.unpack("<I", file.read(4))[0]
         elif chunk.name == _W64_DATA:
             there = size - chunk.at
-            if chunk.length <= 0 or _states_less(_W64, file, chunk, size, rate):
+            is_unknown = chunk.length <= 0 or chunk.length >= 1 << 40
+            if is_unknown or _states_less(_W64, file, chunk, size, rate):
                 return Header(patches=((chunk.at - 8, struct.pack("<q", there + 24)),))
-            if rate and there < chunk.length < 1 << 40:
+            if rate and there < chunk.length:
                 return Header(stated=chunk.length / rate)
     return Header()

@@ -29,7 +29,7 @@ class MixLoss:
 
     def __init__(self, n_channels: int, faintest: float = FAINTEST):
         self._faintest = faintest
-        self._weight = 0.8 / n_channels  # of a channel in the usual mix, about
+        self._weight = 0.8 / max(1, n_channels)  # of a channel in the usual mix, about
         self._left = np.empty((1 + n_channels, 0), np.int16)
         self._low, self._high = np.zeros((2, 1 + n_channels))
         self._power: list[np.ndarray] = []  # of frames

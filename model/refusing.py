@@ -1,9 +1,11 @@
 """Files that cannot be heard: the sentence for each kind, which says what it is and what to do."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from model import mp4_boxes
 from model.errors import Empty, Mislabelled, TooLarge, Truncated, Unreadable
 from model.ffmpeg_log import Log
 from model.formats import BARE, HEADERLESS
@@ -28,6 +30,7 @@ CONTENTS = {  # first bytes of what people drop by mistake
 }
 IMAGES = {b"WEBP": "a WebP image", b"heic": "a HEIC image", b"avif": "an AVIF image"}
 PLAYLIST = re.compile(r"\s*(#EXTM3U|#EXTINF|ffconcat|\[playlist\]|<asx|<smil|<MPD|file ')", re.I)
+MOSTLY_ASCII = 0.7  # of the characters of a text whose encoding nothing tells
 CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # never in text
 
 
@@ -69,13 +72,31 @@ def refuse_other_content(head: bytes, name: str) -> None:
 
 
 def _as_text(head: bytes) -> str | None:
-    for cut_off in range(4):  # the last character may be only begun
-        try:
-            text = head[: len(head) - cut_off].decode("utf-8-sig")
-        except UnicodeDecodeError:
-            continue
-        return None if CONTROLS.search(text) else text
+    """In UTF-8, in UTF-16 or UTF-32 with its mark, in UTF-16 without it if most of it is ASCII, or
+    in Latin-1; None where that would be no text."""
+    for encoding in _encodings(head):
+        for n_cut in range(4):  # the last character may be only begun
+            try:
+                text = head[: len(head) - n_cut].decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            if not CONTROLS.search(text):
+                return text
+            break
     return None
+
+
+def _encodings(head: bytes) -> Iterator[str]:
+    yield "utf-8-sig"
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        yield "utf-32"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        yield "utf-16"
+    for encoding, high in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        if high.count(0) > MOSTLY_ASCII * len(high):
+            yield encoding
+    if sum(byte < 128 for byte in head) > MOSTLY_ASCII * len(head):
+        yield "latin-1"
 
 
 def refuse_trackless(source: Source, log: Log) -> NoReturn:
@@ -88,13 +109,16 @@ def refuse_trackless(source: Source, log: Log) -> NoReturn:
         )
     if log.is_protected:
         raise _protected(name)
-    if log.is_known:
-        raise Empty(f"{name} has no audio track. Give a recording that has sound.")
-    if "moov atom not found" in log.text:
+    is_mp4 = "mp4" in log.format.split(",")
+    is_cut = is_mp4 and mp4_boxes.is_index_cut(source.file, source.size)
+    if "moov atom not found" in log.text or is_cut:
         raise Truncated(
             f"{name} was cut off while being copied or recorded: its index, which stands at the "
-            "end, is missing, and without it nothing of it can be read. Copy it again."
+            "end, is missing or incomplete, and without it nothing of it can be read. "
+            "Copy it again."
         )
+    if log.is_known:
+        raise Empty(f"{name} has no audio track. Give a recording that has sound.")
     details = source.log(details=True)
     if details.refused_format:
         raise Unreadable(

@@ -98,7 +98,7 @@ class Blocks:
 
 def hear(source: Source, track: Track) -> Heard:
     """A track whose sound may have any number of channels, and any level. Raises TooLarge."""
-    if not track.is_positioned or track.n_channels > MOST_MIXED:
+    if track.n_channels and (not track.is_positioned or track.n_channels > MOST_MIXED):
         return _heard_finely(source, track, is_aligned=True)
     if track.is_float:
         return _heard_finely(source, track, is_aligned=False)

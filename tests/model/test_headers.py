@@ -189,3 +189,48 @@ def test_the_rate_is_taken_from_what_is_left_of_the_index(file, rate):
     content = file("x.m4a", "-ar", rate)
     clip = decode(content[: content.index(b"stts")], name="x.m4a")
     assert clip.seconds == pytest.approx(SECONDS, abs=0.1)
+
+
+MP4 = {"x.m4a": "aac", "x.3gp": "aac", "x.mov": "pcm_s16le"}
+
+
+@pytest.mark.parametrize("stated", [0, 1, 2, 8, 100, 0x2000_0000, 0xFFFF_FFF0])
+@pytest.mark.parametrize("name", MP4)
+def test_an_index_is_found_whatever_length_the_sound_before_it_states(file, name, stated):
+    content = file(name, "-c:a", MP4[name])
+    at = content.index(b"mdat") - 4
+    whole = decode(content, name=name)
+    clip = decode(with_number(content, at, ">I", stated), name=name)
+    assert (clip.pcm() == whole.pcm()).all() and clip.remarks == ()
+
+
+@pytest.mark.parametrize("n_missing", [1, 2, 20])
+@pytest.mark.parametrize("name", MP4)
+def test_an_index_whose_last_names_were_cut_off_is_read(file, name, n_missing):
+    content = file(name, "-c:a", MP4[name])
+    whole = decode(content, name=name)
+    assert (decode(content[:-n_missing], name=name).pcm() == whole.pcm()).all()
+
+
+@pytest.mark.parametrize("n_missing", [200, 400])
+@pytest.mark.parametrize("name", MP4)
+def test_an_index_without_its_tables_is_called_damaged(file, name, n_missing):
+    with pytest.raises(errors.Unplayable, match="cut off|damaged"):
+        decode(file(name, "-c:a", MP4[name])[:-n_missing], name=name)
+
+
+@pytest.mark.parametrize("stated", [2**41, 2**62, 2**63 - 1])
+def test_a_w64_of_unknown_length_is_read_to_its_end(file, stated):
+    content = file("x.w64")
+    at = content.index(b"data\xf3") + 16
+    heard_whole(with_number(content, at, "<q", stated), "x.w64")
+
+
+@pytest.mark.parametrize("stated", [0, 100, 2**40, 2**64 - 16])
+def test_a_wrong_length_of_64_bits_is_mended_too(file, stated):
+    content = file("x.m4a")
+    at = content.index(b"mdat") - 4
+    assert content[at - 8 : at] == struct.pack(">I", 8) + b"free"  # room for the longer head
+    head = struct.pack(">I4sQ", 1, b"mdat", stated)
+    clip = decode(content[: at - 8] + head + content[at + 8 :], name="x.m4a")
+    assert (clip.pcm() == decode(content, name="x.m4a").pcm()).all() and clip.remarks == ()

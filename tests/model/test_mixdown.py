@@ -107,3 +107,14 @@ def test_noise_without_relation_loses_nothing(seed):
     loss = MixLoss(2)
     loss.hear(np.column_stack([x.mean(1), x]).astype(np.float32))
     assert not loss.is_loss
+
+
+def test_a_track_whose_channels_are_not_told_is_no_traceback(tmp_path):
+    """An m4a without the description of its decoder: ffmpeg says "0 channels"."""
+    source = wav(tmp_path / "a.wav", [A])
+    content = ffmpeg(tmp_path / "x.m4a", "-i", source).read_bytes()
+    at = content.index(b"stsd") + 36  # the count of channels
+    assert content[at : at + 2] == b"\0\1" and content.count(b"esds") == 1
+    content = content[:at] + b"\0\0" + content[at + 2 :]
+    with pytest.raises(errors.Unreadable, match="damaged"):
+        decode(content.replace(b"esds", b"free"), name="x.m4a")
