@@ -15,6 +15,9 @@ FORMATS = {  # with a clock of their own, by ffmpeg's names
 }
 LATE = 0.1  # seconds; a smaller offset of the start is the encoder's
 SHORTEST = 0.05  # seconds of a pause; less may be the grain of the clock
+SHORTEST_LOSS = (
+    0.015  # … where frames are missing that could not be decoded; those of AMR last 0.02
+)
 LONGEST = 3600.0  # seconds; more is no pause but another clock
 _AROUND = 25  # packets before and after, which must agree that time has passed
 _SLACK = 0.1  # seconds by which all pauses may differ from what is missing
@@ -49,7 +52,9 @@ class Packets:
         return cls(times[:, 0], times[:, 1])
 
 
-def pauses(packets: Packets, seconds: float) -> tuple[list[Pause], float]:
+def pauses(
+    packets: Packets, seconds: float, shortest: float = SHORTEST
+) -> tuple[list[Pause], float]:
     """Silences to put into sound that lasts so many seconds, and seconds of those that are too long
     to be meant.
 
@@ -68,11 +73,11 @@ def pauses(packets: Packets, seconds: float) -> tuple[list[Pause], float]:
     # some formats count a pause to the packet before it
     clipped = np.where(lengths > 1.5 * usual + SHORTEST, usual, lengths)
     more = float(starts.max() + clipped[starts.argmax()]) - begin - seconds  # than the sound lasts
-    if more < SHORTEST:
+    if more < shortest:
         return found, left_out
-    jumps = _jumps(starts, lengths)
+    jumps = _jumps(starts, lengths, shortest)
     if jumps[:, 1].sum() < more - _SLACK:
-        jumps = _jumps(starts, clipped)
+        jumps = _jumps(starts, clipped, shortest)
     total = jumps[:, 1].sum()
     if total > more + max(_SLACK, 0.02 * total):
         return found, left_out
@@ -86,12 +91,12 @@ def pauses(packets: Packets, seconds: float) -> tuple[list[Pause], float]:
     return found, left_out
 
 
-def _jumps(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def _jumps(starts: np.ndarray, lengths: np.ndarray, shortest: float) -> np.ndarray:
     """(n, 2): the time of the packet after each jump, and the jump's length."""
     gaps = starts[1:] - starts[:-1] - lengths[:-1]
     usual = np.median(gaps) if len(gaps) > 4 * _AROUND else 0.0  # where lengths are not stated
     jumps = []
-    for i in np.flatnonzero(gaps - max(0.0, usual) >= SHORTEST):
+    for i in np.flatnonzero(gaps - max(0.0, usual) >= shortest):
         # time lost against the sound: the packets around it agree on what passed
         length = float(gaps[i] - max(0.0, usual))
         first = max(0, i + 1 - _AROUND)

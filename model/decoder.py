@@ -100,6 +100,11 @@ def packet_times(track: int) -> list[str]:
     return ["-map", f"0:{track}", "-c", "copy", "-f", "framecrc"]
 
 
+def frame_times(track: int) -> list[str]:
+    """Text: a line for each frame of one track that could be decoded."""
+    return ["-map", f"0:{track}", "-c:a", "pcm_s16le", "-f", "framecrc"]
+
+
 class Program:
     """One that runs."""
 

@@ -223,25 +223,27 @@ def _heard_chain(source: Source, wanted: Wanted) -> Heard | None:
 
 
 def _put_pauses(source: Source, heard: Heard, log: Log, wanted: Wanted) -> None:
-    """Silence where the clock of the file has it, so that times are those of a player."""
-    if not clock.FORMATS & set(log.format.split(",")):
+    """Silence where the clock of the file has it, and where frames could not be decoded, so that
+    times are those of a player."""
+    is_lossy = heard.log.has_lost or _is_short(source, heard, log)
+    if not is_lossy and not clock.FORMATS & set(log.format.split(",")):
         return
+    index = heard.track.index
+    times = decoder.frame_times(index) if is_lossy else decoder.packet_times(index)
     whole = replace(source, seconds=None)  # what comes after a pause tells how long it is
-    with whole.run(decoder.packet_times(heard.track.index)) as program:
+    with whole.run(times) as program:
         packets = clock.Packets.read(_lines(program.data()))
-    pauses, left_out = clock.pauses(packets, heard.seconds)
+    shortest = clock.SHORTEST_LOSS if is_lossy else clock.SHORTEST
+    pauses, left_out = clock.pauses(packets, heard.seconds, shortest)
     seconds = sum(pause.seconds for pause in pauses)
     if heard.seconds + seconds > source.most:
         pauses, left_out, seconds = [], left_out + seconds, 0.0
     if pauses:
         heard.chunks = clock.put_in(heard.chunks, pauses)
-        heard.remarks.append(
-            Remark(
-                f"{source.name} has no sound for {seconds:.1f} s at its start or in pauses. "
-                "Silence of that length was put there, so that times agree with a player's."
-            )
-        )
+        heard.remarks.append(_of_silence(source.name, seconds, heard.log.has_lost))
         _cut(heard.chunks, wanted.seconds)
+    elif heard.log.has_lost:
+        heard.is_cut = True  # nothing is missing before the last frame that could be decoded
     if left_out:
         heard.remarks.append(
             Remark(
@@ -249,6 +251,24 @@ def _put_pauses(source: Source, heard: Heard, log: Log, wanted: Wanted) -> None:
                 "put there: times may differ from a player's."
             )
         )
+
+
+def _is_short(source: Source, heard: Heard, log: Log) -> bool:
+    """Whether less came than the header states, of a file that was wanted whole."""
+    is_stated = log.stated is not None and log.stated < UNBELIEVABLE and source.seconds is None
+    return is_stated and heard.seconds < log.stated * (1 - SLACK[1]) - SLACK[0]
+
+
+def _of_silence(name: str, seconds: float, has_lost: bool) -> Remark:
+    if has_lost:
+        return Remark(
+            f"{name} is damaged: parts of its sound could not be decoded and are missing. Silence "
+            f"of {seconds:.2f} s was put in their place, so that times agree with a player's."
+        )
+    return Remark(
+        f"{name} has no sound for {seconds:.1f} s at its start or in pauses. "
+        "Silence of that length was put there, so that times agree with a player's."
+    )
 
 
 def _lines(data: Iterator[bytes]) -> Iterator[bytes]:
@@ -279,7 +299,7 @@ def _missing(source: Source, heard: Heard, log: Log, header: Header) -> Iterator
         0.0 if stated is None else stated - 0.01 if exact else stated * (1 - SLACK[1]) - SLACK[0]
     )
     told = heard.log.text + log.text if header == Header() else ""
-    is_cut = re.search(": partial file|Packet corrupt", told)
+    is_cut = heard.is_cut or re.search(": partial file|Packet corrupt", told)
     is_ogg = "ogg" in log.format.split(",")
     if stated and there < least and stated < UNBELIEVABLE:
         yield Remark(
@@ -293,5 +313,3 @@ def _missing(source: Source, heard: Heard, log: Log, header: Header) -> Iterator
             f"{name} was cut off while being copied or recorded: its end may be missing. What is "
             "there was heard."
         )
-    if heard.log.has_lost:
-        yield Remark(f"{name} is damaged: parts of its sound could not be decoded and are missing.")

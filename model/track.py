@@ -67,6 +67,7 @@ class Heard:
     remarks: list[Remark] = field(default_factory=list)
     number: int = 1  # of the track among those with sound …
     n_tracks: int = 1  # … of which the file has so many
+    is_cut: bool = False  # its last frame could not be decoded
 
     @property
     def seconds(self) -> float:
