@@ -71,28 +71,42 @@ def mono(track: int) -> list[str]:
     return ["-map", f"0:{track}", "-f", "s16le", "-ac", "1", "-ar", _HERTZ]
 
 
-def mono_float(track: int) -> list[str]:
-    """float32 samples of one track that has a single channel."""
-    return ["-map", f"0:{track}", "-f", "f32le", "-ac", "1", "-ar", _HERTZ]
+def mono_float(track: int, factor: float = 1.0) -> list[str]:
+    """float32 samples of one track that has a single channel, times a factor."""
+    louder = ["-af", _times(factor)] if factor != 1 else []
+    return ["-map", f"0:{track}", *louder, "-f", "f32le", "-ac", "1", "-ar", _HERTZ]
 
 
-def mono_and_channels(track: int, layout: str, n_channels: int, sample: str = "s16") -> list[str]:
+def mono_and_channels(
+    track: int, layout: str, n_channels: int, sample: str = "s16", factor: float = 1.0
+) -> list[str]:
     """(frames, 1 + channels): the same mono mix, and beside it each channel that went into it.
-    `sample` is s16, or flt for float32 samples whose mix is as loud."""
+    `sample` is s16, or flt for float32 samples whose mix is as loud, times a factor."""
     form = f"sample_fmts={sample}:sample_rates={_HERTZ}"
     to_mono = f"aresample=rematrix_maxval=1:out_chlayout=mono,aformat={form}:channel_layouts=mono"
     places = LAYOUT_NAMES[: 1 + n_channels]
     each = "|".join(f"1.{i}-{place}" for i, place in enumerate(places[1:]))
     graph = (
-        f"[0:{track}]asplit[a][b];[a]{to_mono}[m];[b]aformat={form}:channel_layouts={layout}[c];"
+        f"[0:{track}]{_times(factor)},asplit[a][b];[a]{to_mono}[m];[b]aformat={form}:channel_layouts={layout}[c];"
         f"[m][c]join=inputs=2:channel_layout={'+'.join(places)}:map=0.0-{places[0]}|{each}"
     )
     return ["-filter_complex", graph, "-f", {"s16": "s16le", "flt": "f32le"}[sample]]
 
 
-def channels(track: int) -> list[str]:
-    """(frames, channels) float32 of all channels of one track, none mixed."""
-    return ["-map", f"0:{track}", "-f", "f32le", "-ar", _HERTZ]
+def channels(track: int, factor: float = 1.0) -> list[str]:
+    """(frames, channels) float32 of all channels of one track, none mixed, times a factor."""
+    louder = ["-af", _times(factor)] if factor != 1 else []
+    return ["-map", f"0:{track}", *louder, "-f", "f32le", "-ar", _HERTZ]
+
+
+def double_samples(track: int) -> list[str]:
+    """float64 samples of one track's channels, one after the other, at its own rate."""
+    return ["-map", f"0:{track}", "-f", "f64le"]
+
+
+def _times(factor: float) -> str:
+    """A filter: in double precision, which holds what 32 bits do not."""
+    return "anull" if factor == 1 else f"volume={factor!r}:precision=double"
 
 
 def packet_times(track: int) -> list[str]:

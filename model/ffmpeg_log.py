@@ -19,6 +19,7 @@ _LOST = re.compile(
     r"Error while decoding stream"
 )
 _ENDED_EARLY = re.compile(r"Error during demuxing: (.*)")
+STEP_16 = 2.0**-15
 _SURE = 26  # a smaller score of a probe is a guess
 _LAYOUTS = {"mono": 1, "stereo": 2, "downmix": 2, "binaural": 2, "quad": 4, "quad(side)": 4}
 _LAYOUTS |= {"hexagonal": 6, "octagonal": 8, "cube": 8, "hexadecagonal": 16}
@@ -33,9 +34,14 @@ class Track:
     layout: str  # as ffmpeg names it: stereo, 5.1(side), 12 channels
     n_channels: int  # 0 where the layout's name does not tell
     is_float: bool  # in a form that may hold any level
-    is_fine: bool  # finer than 16 bits, and without loss
+    step: float  # between its samples where they are finer than 16 bits and kept so; 0: any
     language: str
     is_default: bool
+
+    @property
+    def is_fine(self) -> bool:
+        """Finer than 16 bits, and without loss."""
+        return self.step < STEP_16
 
     @property
     def is_positioned(self) -> bool:
@@ -125,11 +131,21 @@ def _track(match: re.Match) -> Track:
         codec=codec,
         layout=layout,
         n_channels=n_channels(layout),
-        is_fine=bool(LOSSLESS.fullmatch(codec)) and sample[:3] in ("s32", "s64", "flt", "dbl"),
+        step=_step(sample) if LOSSLESS.fullmatch(codec) else STEP_16,
         is_float=bool(LOSSLESS_FLOAT.fullmatch(codec)) and sample[:3] in ("flt", "dbl"),
         language=match["language"] or "",
         is_default="(default)" in match["about"],
     )
+
+
+def _step(sample: str) -> float:
+    """Of a form of samples as ffmpeg names it: s16, s32 (24 bit), flt."""
+    if sample[:3] in ("flt", "dbl", "s64"):
+        return 0.0
+    if sample[:3] != "s32":
+        return STEP_16
+    bits = re.search(r"\((\d+) bit\)", sample)
+    return 2.0 ** (1 - int(bits[1])) if bits else 2.0**-31
 
 
 def n_channels(layout: str) -> int:

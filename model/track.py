@@ -7,16 +7,16 @@ that would lose a voice in that mix, or lies far from full scale, is read again 
 import math
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO
 
 import numpy as np
 
 from model import decoder
 from model.errors import TooLarge, Unreadable
-from model.ffmpeg_log import Log, Track
+from model.ffmpeg_log import STEP_16, Log, Track
 from model.formats import LOSSLESS
-from model.levels import LOUD, LOUD_LOSSY, QUIET, SILENCE, Gain, Level
+from model.levels import ABSURD, LOUD, LOUD_LOSSY, QUIET, SILENCE, TINY, Gain, Level, Magnitudes
 from model.messages import Remark
 from model.mixdown import AlignedMix, MixLoss
 from model.spec import SAMPLE_RATE
@@ -143,57 +143,80 @@ def _heard_plainly(source: Source, track: Track) -> tuple[Heard, MixLoss]:
 
 
 def _plain(track: Track, chunks: list[np.ndarray], log: Log, level: Level) -> Heard:
-    return Heard(track, chunks, log, level, level.is_silent(False))
+    return Heard(track, chunks, log, level, level.is_silent(STEP_16))
 
 
 def _heard_finely(
-    source: Source, track: Track, *, is_aligned: bool, plain: Heard | None = None
+    source: Source,
+    track: Track,
+    *,
+    is_aligned: bool,
+    plain: Heard | None = None,
+    factor: float = 1.0,
 ) -> Heard:
-    """As float samples, which are kept on the disk until the gain of the whole is known."""
+    """As float samples, which are kept on the disk until the gain of the whole is known. `factor`
+    brings those of an absurd scale to where they can be mixed."""
     with tempfile.TemporaryFile() as kept:
         level, loss = Level(), MixLoss(track.n_channels, faintest=0.0)
-        blocks = _fine_blocks(source, track, is_aligned)
-        for samples in _mixed(blocks, track.n_channels, is_aligned, loss):
+        blocks = _fine_blocks(source, track, is_aligned, factor)
+        for samples in _mixed(blocks, track.n_channels, is_aligned, loss, level):
             kept.write(level.hear(samples).astype("<f4").tobytes())
+        if track.is_float and factor == 1 and level.is_extreme:
+            factor = _factor(source, track)
+            if not 1 / ABSURD < factor < 1 / TINY:
+                return _heard_finely(source, track, is_aligned=is_aligned, factor=factor)
+            factor = 1.0
         if not is_aligned and (loss.is_loss or blocks.log.status and not level.n):
-            return _heard_finely(source, track, is_aligned=True)
-        if level.n_bad and level.is_silent(track.is_fine):
+            return _heard_finely(source, track, is_aligned=True, factor=factor)
+        is_silent = level.is_silent(track.step)
+        if level.n_bad and is_silent:
             raise Unreadable(
                 f"{source.name} holds no sound but values that are no numbers, or infinite. "
                 "Export it again."
             )
         gain = _gain(level, track, is_aligned)
-        if gain.is_none and not is_aligned and not level.n_bad:
+        if gain.is_none and factor == 1 and not is_aligned and not level.n_bad:
             return plain or _heard_plainly(source, track)[0]
         kept.seek(0)
         chunks = [gain.pcm(samples) for samples in _from_disk(kept)]
-    remarks = _remarks(source.name, level, gain, is_aligned)
-    return Heard(track, chunks, blocks.log, level, level.is_silent(track.is_fine), remarks)
+    is_of_mix = is_aligned and factor == 1  # several channels that were added are louder
+    gain = replace(gain, factor=gain.factor * factor)
+    remarks = _remarks(source.name, level, gain, is_of_mix)
+    return Heard(track, chunks, blocks.log, level, is_silent, remarks)
 
 
-def _fine_blocks(source: Source, track: Track, is_aligned: bool) -> Blocks:
+def _factor(source: Source, track: Track) -> float:
+    magnitudes = Magnitudes()
+    with source.run(decoder.double_samples(track.index)) as program:
+        for samples in program.chunks(1, "<f8"):
+            magnitudes.hear(samples)
+    return magnitudes.factor
+
+
+def _fine_blocks(source: Source, track: Track, is_aligned: bool, factor: float) -> Blocks:
     n = track.n_channels
     if n < 2:
-        return Blocks(source, decoder.mono_float(track.index), 1, "<f4")
+        return Blocks(source, decoder.mono_float(track.index, factor), 1, "<f4")
     if is_aligned:
-        return Blocks(source, decoder.channels(track.index), n, "<f4")
-    output = decoder.mono_and_channels(track.index, track.layout, n, "flt")
+        return Blocks(source, decoder.channels(track.index, factor), n, "<f4")
+    output = decoder.mono_and_channels(track.index, track.layout, n, "flt", factor)
     return Blocks(source, output, n + 1, "<f4")
 
 
 def _mixed(
-    blocks: Blocks, n_channels: int, is_aligned: bool, loss: MixLoss
+    blocks: Blocks, n_channels: int, is_aligned: bool, loss: MixLoss, level: Level
 ) -> Iterator[np.ndarray]:
-    """(n,) float32 each, which may hold what is no number."""
+    """(n,) float32 each. What is no number in a channel is counted here, since a mix hides it."""
     if n_channels < 2:
         yield from blocks
     elif is_aligned:
         mix = AlignedMix(n_channels)
         for block in blocks:
-            yield mix.hear(block)
+            yield mix.hear(level.clean(block))
         yield mix.end()
     else:
         for block in blocks:
+            block = level.clean(block)
             loss.hear(block)
             yield np.ascontiguousarray(block[:, 0])
 
@@ -210,7 +233,7 @@ def _gain(level: Level, track: Track, is_aligned: bool) -> Gain:
     return Gain.of(level, quiet, LOUD if track.is_float else LOUD_LOSSY)
 
 
-def _remarks(name: str, level: Level, gain: Gain, is_aligned: bool) -> list[Remark]:
+def _remarks(name: str, level: Level, gain: Gain, is_of_mix: bool) -> list[Remark]:
     remarks = []
     if level.n_bad:
         remarks.append(
@@ -224,7 +247,7 @@ def _remarks(name: str, level: Level, gain: Gain, is_aligned: bool) -> list[Rema
     decibels = 20 * math.log10(gain.factor)
     if decibels >= 1:
         remarks.append(Remark(f"{name} is very quiet. It was made {decibels:.0f} dB louder."))
-    elif decibels <= -1 and not is_aligned:
+    elif decibels <= -1 and not is_of_mix:
         remarks.append(
             Remark(f"{name} goes far beyond full scale. It was made {-decibels:.0f} dB quieter.")
         )

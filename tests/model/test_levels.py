@@ -1,11 +1,13 @@
 """Recordings far from full scale, with offsets, and with values that are no numbers."""
 
+import struct
+
 import numpy as np
 import pytest
 
 from model import errors
 from model.audio import decode
-from model.levels import FINE_SILENCE, Gain, Level
+from model.levels import Gain, Level
 from model.messages import Clip
 from tests.model.recordings import ffmpeg, likeness, original, voice, wav
 
@@ -13,9 +15,36 @@ A = voice(1)
 
 
 @pytest.mark.parametrize("form", ["<f4", "<f8"])
-@pytest.mark.parametrize("decibels", [-110, -100, -80, -60, 6, 12, 18, 40])
+@pytest.mark.parametrize(
+    "decibels",
+    [
+        -3000,
+        -600,
+        -350,
+        -200,
+        -130,
+        -110,
+        -100,
+        -80,
+        -60,
+        6,
+        12,
+        18,
+        40,
+        160,
+        201,
+        210,
+        220,
+        240,
+        300,
+        600,
+        3000,
+    ],
+)
 def test_float_samples_of_any_level_are_scaled(tmp_path, form, decibels):
-    clip = decode(wav(tmp_path / "x.wav", [A * 10 ** (decibels / 20) / 0.3], form))
+    if form == "<f4" and not -700 < decibels < 700:
+        pytest.skip("no float32")
+    clip = decode(wav(tmp_path / "x.wav", [A.astype(float) * 10 ** (decibels / 20) / 0.3], form))
     assert likeness(clip.samples, A)[0] > 0.99
     assert 0.5 < np.abs(clip.samples).max() < 0.999
     louder = "louder" if decibels < 0 else "quieter"
@@ -59,7 +88,7 @@ def test_16_bits_of_a_quiet_recording_stay_as_they_are(tmp_path):
 
 
 def test_a_muted_24_bit_recording_is_silent(tmp_path):
-    hiss = np.random.default_rng(0).integers(-2, 3, 48_000) / 2**23
+    hiss = np.random.default_rng(0).integers(-1, 2, 48_000) / 2**23  # the last bit
     muted = wav(tmp_path / "muted.wav", [hiss], "<f4")
     with pytest.raises(errors.Silent):
         decode(ffmpeg(tmp_path / "x.wav", "-i", muted, "-c:a", "pcm_s24le"))
@@ -70,6 +99,50 @@ def test_an_offset_does_not_hide_a_voice(tmp_path, offset, level):
     clip = decode(wav(tmp_path / "x.wav", [A * level + offset], "<f8"))
     assert likeness(clip.samples, A)[0] > 0.99 and np.abs(clip.samples).max() < 0.999
     assert "constant offset" in clip.remarks[0]
+
+
+@pytest.mark.parametrize(
+    "name, options", [("x.wav", "-c:a pcm_s24le"), ("x.flac", "-sample_fmt s32")]
+)
+def test_24_bits_at_130_db_below_full_scale_are_heard(tmp_path, name, options):
+    quiet = wav(tmp_path / "quiet.wav", [A * 10 ** (-130 / 20) / 0.3], "<f4")
+    clip = decode(ffmpeg(tmp_path / name, "-i", quiet, *options.split()))
+    assert likeness(clip.samples, A)[0] > 0.8 and "made 1" in clip.remarks[0]
+
+
+def test_32_bits_are_finer_still(tmp_path):
+    x = np.rint(A / 0.3 * 20).astype(np.int32)
+    head = wav(tmp_path / "a.wav", [A]).read_bytes()[:44]
+    head = head[:16] + struct.pack("<IHHIIHH", 16, 1, 1, 16000, 64000, 4, 32) + b"data"
+    clip = decode(head + struct.pack("<I", x.nbytes) + x.astype("<i4").tobytes(), name="x.wav")
+    assert likeness(clip.samples, A)[0] > 0.95 and np.abs(clip.samples).max() > 0.5
+
+
+@pytest.mark.parametrize("form", ["<f4", "<f8"])
+@pytest.mark.parametrize("level", [1e-30, 1e-12, 1e12, 1e30])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_two_channels_of_an_absurd_level_are_mixed(tmp_path, form, level, sign):
+    clip = decode(wav(tmp_path / "x.wav", [A * level, sign * A * level], form))
+    assert likeness(clip.samples, A)[0] > 0.99 and 0.5 < np.abs(clip.samples).max() < 0.999
+    assert len(clip.remarks) == 1 and "It was made" in clip.remarks[0]
+
+
+@pytest.mark.parametrize("form", ["<f4", "<f8"])
+def test_digital_silence_is_silent(tmp_path, form):
+    with pytest.raises(errors.Silent):
+        decode(wav(tmp_path / "x.wav", [0 * A, 0 * A], form))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+@pytest.mark.parametrize("share", [0.01, 0.6, 1.0])
+@pytest.mark.parametrize("which", [0, 1])
+def test_one_channel_without_numbers_leaves_the_other_and_is_told(tmp_path, bad, share, which):
+    broken = A.copy()
+    broken[: int(share * len(A))] = bad
+    channels = [A, broken] if which else [broken, A]
+    clip = decode(wav(tmp_path / "x.wav", channels, "<f4"))
+    assert likeness(clip.samples, A)[0] > 0.9 and np.abs(clip.samples).max() > 0.1
+    assert "x.wav holds values that are no numbers, or infinite." in clip.remarks[0]
 
 
 @pytest.mark.parametrize("form", ["<i2", "<f4"])
@@ -101,8 +174,8 @@ def test_one_gain_holds_for_the_whole():
     for block in np.split(A * 1e-4, 7 * [0] + [5000, 20_000]):
         level.hear(block)
     gain = Gain.of(level, 0.01, 1.06)
-    assert gain.factor == pytest.approx(0.89 / (0.3e-4), rel=1e-4) and not level.is_silent(True)
-    assert Level(low=-FINE_SILENCE, high=FINE_SILENCE, n=1).is_silent(True)
+    assert gain.factor == pytest.approx(0.89 / (0.3e-4), rel=1e-4) and not level.is_silent(2**-23)
+    assert Level(low=-(2**-23), high=2**-23, n=1).is_silent(2**-23)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
