@@ -74,7 +74,14 @@ RENAMED = {  # official: ours, in the order of the forward pass; {N} is what (\d
 _SCALE = "block_scale"
 _PART = re.compile(rf"(.+\.weight)\.((?:nested_)?(?:absmax|quant_map)|quant_state\..+|{_SCALE})")
 _PACKED = ""  # the part that bears the weight's own name
-_FILES_BESIDE = ("qwen.tiktoken", "tokenizer.json", "generation_config.json", "README.md")
+READER_TOKENIZER = "reader_tokenizer.json"
+_FILES_BESIDE = (
+    "qwen.tiktoken",
+    "tokenizer.json",
+    READER_TOKENIZER,
+    "generation_config.json",
+    "README.md",
+)
 
 
 def rename(official: str) -> str:
@@ -287,7 +294,7 @@ def count_weights(config: QwenAudioConfig) -> Counts:
     text = sum(
         layer.weight.numel()
         for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and name.startswith("llm.layers.")
+        if quantize.is_of_decoder(name, layer)
     )
     head = 0 if config.tie_word_embeddings else model.head.weight.numel()
     embedding = 0 if config.tie_word_embeddings else model.llm.embed_tokens.weight.numel()
@@ -442,7 +449,7 @@ def give_back_freed_memory() -> None:
 def save(
     model: QwenAudio, folder: Path, *, beside: Path | None = None, embedding_bits: int = 16
 ) -> None:
-    """Writes weights in our names (4-bit ones as they are), config.json, and the tokenizer and
+    """Writes weights in our names (4-bit ones as they are), config.json, and the tokenizers and
     card found in `beside`.
 
     Save a 4-bit model before its first answer: on a CPU that repacks the weights for speed. Fused
@@ -456,8 +463,8 @@ def save(
     if model.config.tie_word_embeddings:
         del weights["head.weight"]
     if embedding_bits == 8:
-        name = "llm.embed_tokens.weight"
-        weights[name], weights[f"{name}.{_SCALE}"] = quantize.pack_rows(weights[name])
+        for name in {"llm.embed_tokens.weight", "reader.embed_tokens.weight"} & weights.keys():
+            weights[name], weights[f"{name}.{_SCALE}"] = quantize.pack_rows(weights[name])
     save_torch_state_dict(
         {name: tensor.contiguous() for name, tensor in weights.items()},
         folder,

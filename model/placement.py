@@ -70,7 +70,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Counts:
-    """Weights of a model: in the language model's linear layers, in its head (0 where that is the
+    """Weights of a model: in its decoders' linear layers, in its head (0 where that is the
     embedding), elsewhere."""
 
     text: int

@@ -2,8 +2,8 @@
 bitsandbytes.
 
 NF4 with double quantisation (QLoRA, arXiv 2305.14314, section 3) for the linear layers of the
-language model; encoder, norms, embeddings and (unless asked) the head stay in 16 bit. LLM.int8
-(arXiv 2208.07339) for 8 bit.
+language model and of the reader; encoder, norms, embeddings and (unless asked) the head stay in 16
+bit. LLM.int8 (arXiv 2208.07339) for 8 bit.
 """
 
 import logging
@@ -18,6 +18,7 @@ from torch import nn
 
 from model.errors import NoWeights
 
+_DECODERS = ("llm.layers.", "reader.layers.")
 _NF4 = {"quant_type": "nf4", "compress_statistics": True}
 
 
@@ -38,15 +39,14 @@ def library():
 
 
 def swap_linears(model: nn.Module, bits: int, dtype: torch.dtype, *, head: bool = False) -> None:
-    """Replaces the linear layers of the language model (empty, on the meta device) in place."""
+    """Replaces the linear layers of the decoders (empty, on the meta device) in place."""
     bnb = library()
     wanted = [
         (name, layer)
         for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear)
-        and (name.startswith("llm.layers.") or (head and name == "head"))
+        if is_of_decoder(name, layer) or (head and name == "head")
     ]
-    assert wanted, "the model has no linear layers under llm.layers"
+    assert wanted, f"the model has no linear layers under {_DECODERS}"
     for name, layer in wanted:
         sizes = (layer.in_features, layer.out_features, layer.bias is not None)
         if bits == 4:
@@ -54,6 +54,12 @@ def swap_linears(model: nn.Module, bits: int, dtype: torch.dtype, *, head: bool 
         else:
             new = bnb.nn.Linear8bitLt(*sizes, has_fp16_weights=False, device="meta")
         model.set_submodule(name, new)
+
+
+def is_of_decoder(name: str, layer: nn.Module) -> bool:
+    """Whether a layer of the composite, by its name, is a linear one of the language model or of
+    the reader: those that can be held in fewer bits."""
+    return isinstance(layer, nn.Linear) and name.startswith(_DECODERS)
 
 
 def is_quantised(layer: nn.Module) -> bool:

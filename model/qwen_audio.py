@@ -1,4 +1,5 @@
-"""Configuration and composite: an audio encoder before a Qwen2 decoder.
+"""Configuration and composite: an audio encoder before a Qwen2 decoder, and where it is configured
+before a speech decoder too (`reader`).
 
 Qwen-Audio, Qwen-Audio-Chat and Earshot-mini are this class with different configurations. Qwen-7B
 is a Qwen2 decoder without grouped keys, plus the two rules of `model/longcontext.py`.
@@ -15,6 +16,7 @@ from transformers import PreTrainedConfig, Qwen2AudioEncoderConfig, Qwen2Config
 from model.encoder import AudioEncoder
 from model.layers import DecoderLayer, Past, RMSNorm, initialise
 from model.longcontext import logn_scale, ntk_alpha, rotary
+from model.nn.speech_decoder import SpeechDecoder, SpeechDecoderConfig
 from model.spec import TRAINED_LENGTH
 
 
@@ -43,6 +45,7 @@ class QwenAudioConfig(PreTrainedConfig):
     questions: list[str] | tuple[str, ...] = ("What do you hear?",)  # good ones to begin with
     tasks: list[str] | tuple[str, ...] = ()  # rows of model/tasks.py it was taught, by name
     understands: list[str] | tuple[str, ...] = ()  # languages of questions ("en"); none: any
+    reader: dict | None = None  # sizes of Whisper's decoder over the same encoder, where it has one
 
     def __post_init__(self, **kwargs):
         if not isinstance(self.text_config, PreTrainedConfig):
@@ -52,12 +55,24 @@ class QwenAudioConfig(PreTrainedConfig):
         for name in ("pool", "pool_size", "out_norm"):
             setattr(self.audio_config, name, getattr(self, name))
         self.text_config.tie_word_embeddings = self.tie_word_embeddings
+        if self.reader is not None:
+            width, wanted = self.speech_decoder.width, self.audio_config.d_model
+            if width != wanted:
+                raise ValueError(f"the reader is {width} numbers wide, the encoder {wanted}")
         super().__post_init__(**kwargs)
 
     @property
     def context(self) -> int:
         """Positions the model can read at once."""
         return self.text_config.max_position_embeddings
+
+    @property
+    def speech_decoder(self) -> SpeechDecoderConfig:
+        """Of the reader. Raises ValueError for sizes that make no sense."""
+        try:
+            return SpeechDecoderConfig(**self.reader)
+        except TypeError as error:
+            raise ValueError(f"reader: {error}") from None
 
     def alpha(self, n_prompt: int) -> float:
         """The rotary widening for a prompt of this many positions."""
@@ -136,6 +151,7 @@ class QwenAudio(nn.Module):
         initialise(self.head, text.initializer_range)
         if config.tie_word_embeddings:
             self.head.weight = self.llm.embed_tokens.weight
+        self.reader = SpeechDecoder(config.speech_decoder) if config.reader else None
 
     def embed(self, ids: torch.Tensor, spans: list[torch.Tensor]) -> torch.Tensor:
         """Token ids (batch, n) -> embeddings (batch, n, width), with the spans of sound, in

@@ -176,10 +176,21 @@ def round_to_nearest(
     """The same without prompts: each weight by itself."""
     for n, layer in enumerate(model.llm.layers, 1):
         ready(layer)
-        for name, linear in list(layer.named_modules()):
-            if isinstance(linear, nn.Linear):
-                layer.set_submodule(name, quantize.packed_linear(linear, linear.weight.data))
+        _pack_each(layer)
         tell(n)
+
+
+@torch.no_grad()
+def round_reader(model: QwenAudio) -> None:
+    """The linear layers of the reader to 4 bits, in place, each weight by itself."""
+    for layer in model.reader.layers:
+        _pack_each(layer)
+
+
+def _pack_each(layer: nn.Module) -> None:
+    for name, linear in list(layer.named_modules()):
+        if isinstance(linear, nn.Linear):
+            layer.set_submodule(name, quantize.packed_linear(linear, linear.weight.data))
 
 
 def _round_layer(layer: nn.Module, states: list[torch.Tensor], turn: tuple) -> None:

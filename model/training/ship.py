@@ -63,6 +63,8 @@ def export(
         rounding.round_layers(model, calibration, device=device, ready=_replace, tell=tell)
     else:
         rounding.round_to_nearest(model, ready=_replace, tell=tell)
+    if bits == 4 and model.reader is not None:
+        rounding.round_reader(model)
     # parameter by parameter: what is packed stays as it is
     for parameter in model.parameters():
         if parameter.is_floating_point():
