@@ -1,0 +1,189 @@
+"""Whisper's decoder as a reader over the model's encoder: a stretch of sound to what was said, with
+its language, words with times, and how sure it is. Judges nothing: see guards.py.
+
+Sources: Whisper, arXiv 2212.04356, sections 2.3 and 4.5.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from model import checkpoint
+from model.circles import in_circles
+from model.encoder import n_steps
+from model.listening.alignment import STEP, token_starts
+from model.listening.notes import Word
+from model.listening.speech_tokens import SpeechTokens
+from model.mel import log_mel, n_frames
+from model.nn.speech_decoder import DecoderMemory
+from model.qwen_audio import QwenAudio
+from model.spec import WINDOW
+
+MOST_TOKENS = 224  # of a text: half the decoder's positions, as Whisper was taught
+PADDED = 30.0  # seconds to which a shorter sound is padded with silence, as Whisper was taught
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What the decoder wrote of a stretch of sound, before anyone judged it."""
+
+    text: str
+    language: str  # code of the language that was found, or given
+    language_probability: float  # 1 where it was given
+    no_speech: float  # probability of the token that says so
+    log_probability: float  # mean, of the tokens and the end
+    tokens: tuple[int, ...]
+    temperature: float = 0.0
+    is_circle: bool = False  # whether it was stopped since it said the same over and over
+    words: tuple[Word, ...] = ()  # in seconds of the stretch; none before `with_words`
+
+    @property
+    def compression(self) -> float:
+        """How many times shorter the text is when compressed: more than 2.4 for loops."""
+        raw = self.text.encode()
+        return len(raw) / len(zlib.compress(raw)) if raw else 0.0
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A stretch of sound as the decoder reads it. `memory` holds its keys and values."""
+
+    steps: torch.Tensor  # (1, steps, width)
+    n_steps: int  # those that hold sound; the rest are padding
+    memory: DecoderMemory
+    seen: torch.Tensor | None = None  # (1, steps), True for those to look at; None: all
+
+    def part(self, start: float, end: float) -> "Sound":
+        """The same with nothing to look at outside of these seconds."""
+        at = torch.arange(self.steps.shape[1], device=self.steps.device)[None] * STEP
+        return replace(self, seen=(at >= start) & (at < end))
+
+
+class SpeechReader:
+    """The reader of a model that has one."""
+
+    def __init__(self, model: QwenAudio, tokens: SpeechTokens, padded: float = PADDED):
+        assert model.reader is not None, "this model has no reader"
+        self.model, self.decoder, self.tokens = model, model.reader, tokens
+        self.padded = padded
+        device = model.reader.embed_tokens.weight.device
+        banned = [*tokens.unspoken, *range(tokens.end + 1, self.decoder.config.vocabulary)]
+        self._banned = torch.tensor(banned, device=device)
+        self._first = torch.tensor(tokens.blank, device=device)
+        self._languages = torch.tensor(list(tokens.languages.values()), device=device)
+
+    @classmethod
+    def of(cls, model: QwenAudio, folder: Path) -> "SpeechReader | None":
+        """That of a model loaded from `folder`; None where it has none. Raises NoWeights."""
+        if model.reader is None:
+            return None
+        return cls(model, SpeechTokens(folder / checkpoint.READER_TOKENIZER))
+
+    @property
+    def device(self) -> torch.device:
+        return self._banned.device
+
+    @torch.inference_mode()
+    def hear(self, samples: np.ndarray) -> Sound:
+        """Samples (n,) at 16 kHz, of which 30 s are heard, encoded."""
+        audio = self.model.audio
+        frames = min(n_frames(WINDOW), max(n_frames(len(samples)), int(self.padded * 100)))
+        mel = log_mel(samples, audio.config.num_mel_bins)[None].to(self.device)
+        steps = self.decoder.normalise(audio.trunk(mel, [frames]))
+        sounding = max(1, n_steps(n_frames(len(samples))))
+        return Sound(steps, min(sounding, steps.shape[1]), DecoderMemory())
+
+    @torch.inference_mode()
+    def tell_language(self, sound: Sound) -> tuple[dict[str, float], float]:
+        """Probability of each language, and that nobody speaks."""
+        logits = self._step([self.tokens.begin], sound, sound.memory.again())
+        no_speech = float(logits.softmax(-1)[self.tokens.no_speech])
+        shares = logits[self._languages].softmax(-1).tolist()
+        return dict(zip(self.tokens.languages, shares, strict=True)), no_speech
+
+    @torch.inference_mode()
+    def write(
+        self,
+        sound: Sound,
+        *,
+        language: str = "",
+        translate: bool = False,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> Reading:
+        """What is said, in its own language, or in English where `translate`. `language` "" finds
+        out which one it is. With a temperature, tokens are drawn. Raises ValueError for a language
+        that the reader does not know."""
+        if language and language not in self.tokens.languages:
+            raise ValueError(f"the reader knows no language {language!r}")
+        shares, no_speech = self.tell_language(sound)
+        found = language or max(shares, key=shares.__getitem__)
+        memory = sound.memory.again()
+        logits = self._step(self._prompt(found, translate), sound, memory)
+        random = torch.Generator(self.device).manual_seed(seed)
+        ids, total, is_circle = [], 0.0, False
+        while True:
+            logits[self._banned] = -torch.inf
+            if not ids:
+                logits[self._first] = -torch.inf
+            scores = logits.log_softmax(-1)
+            if temperature:
+                drawn = (logits / temperature).softmax(-1)
+                token = int(torch.multinomial(drawn, 1, generator=random))
+            else:
+                token = int(scores.argmax())
+            total += float(scores[token])
+            if token == self.tokens.end:
+                break
+            ids.append(token)
+            is_circle = in_circles(ids)
+            if is_circle or len(ids) == MOST_TOKENS:
+                break
+            logits = self._step([token], sound, memory)
+        return Reading(
+            text=self.tokens.text(ids).strip(),
+            language=found,
+            language_probability=1.0 if language else shares[found],
+            no_speech=no_speech,
+            log_probability=total / (len(ids) + 1),
+            tokens=tuple(ids),
+            temperature=temperature,
+            is_circle=is_circle,
+        )
+
+    @torch.inference_mode()
+    def with_words(self, reading: Reading, sound: Sound) -> Reading:
+        """The same with the times and probabilities of its words."""
+        if not reading.tokens:
+            return reading
+        prompt, memory = self._prompt(reading.language), sound.memory.again(watches=True)
+        ids = torch.tensor([[*prompt, *reading.tokens]], device=self.device)
+        hidden = self.decoder(ids, sound.steps, memory, sound.seen)[0, len(prompt) - 1 :]
+        n = len(reading.tokens)
+        logits = self.decoder.logits(hidden[:n])
+        logits[:, self._banned] = -torch.inf
+        sure = logits.softmax(-1)[torch.arange(n), ids[0, len(prompt) :]].tolist()
+        weights = self.decoder.alignment(memory)[:, len(prompt) - 1 :, : sound.n_steps]
+        starts = token_starts(weights.cpu().numpy()) * STEP  # of each token, and of the end
+        words, at = [], 0
+        for text, length in self.tokens.words(reading.tokens, reading.language):
+            if text.strip():
+                times = float(starts[at]), float(starts[at + length])
+                words.append(Word(*times, text.strip(), min(sure[at : at + length])))
+            at += length
+        return replace(reading, words=tuple(words))
+
+    def _prompt(self, language: str, translate: bool = False) -> list[int]:
+        tokens = self.tokens
+        task = tokens.translate if translate else tokens.transcribe
+        return [tokens.begin, tokens.languages[language], task, tokens.without_times]
+
+    def _step(self, ids: Sequence[int], sound: Sound, memory: DecoderMemory) -> torch.Tensor:
+        """Logits (vocabulary,) of what follows."""
+        ids = torch.tensor([list(ids)], device=self.device)
+        hidden = self.decoder(ids, sound.steps, memory, sound.seen)
+        return self.decoder.logits(hidden[0, -1])
