@@ -99,7 +99,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="to go on with; repeatable",
     )
     ask.add_argument(
-        "--task", choices=TASKS, metavar="TASK", help=f"read by tags instead: {', '.join(TASKS)}"
+        "--task",
+        choices=TASKS,
+        metavar="TASK",
+        help="one that the model was taught, with or without a QUESTION (info lists them): "
+        f"{', '.join(TASKS)}",
     )
     ask.add_argument("--max-tokens", type=int, metavar="N")
     ask.add_argument("--temperature", type=float, metavar="T", help="0 takes the likeliest")
@@ -197,6 +201,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
             Sampling(**_chosen(words))
         except ValueError as error:
             ask.error(str(error))
+    if words.command == "ask" and words.task and _is_file(words.question):  # of the task alone
+        words.clips, words.question = [*words.clips, words.question], TASKS[words.task].asks
     if words.command == "ask" and not words.clips and _is_file(words.question):
         ask.error(f'what do you want to know? Add a question: ask {words.question} "…"')
     return words
@@ -417,6 +423,7 @@ def run_ui(words: argparse.Namespace) -> None:
 
 def run_ask(words: argparse.Namespace) -> int:
     from dataclasses import replace
+    from functools import partial
 
     from model import audio
 
@@ -426,6 +433,11 @@ def run_ask(words: argparse.Namespace) -> int:
         standard_streams.complain(remark)
     engine = open_engine(words)
     sampling = replace(engine.about.sampling, **_chosen(words))
+    if words.task and words.task not in engine.about.tasks:
+        standard_streams.complain(
+            f"{engine.about.name} was not taught the task {words.task!r}: its answer is a guess."
+        )
+    clips = [replace(clip, notes=tuple(engine.notes(clip))) for clip in clips]
     asked = [(*clips, words.question), *((question,) for question in words.then)]
     turns: list[Message] = []
     left_out: list[str] = []
@@ -433,8 +445,8 @@ def run_ask(words: argparse.Namespace) -> int:
     with contextlib.closing(engine):
         for parts in asked:
             turns.append(Message("user", parts))
-            given = fitted(engine.room, turns)
-            before, left_out = left_out, _left_out(given, clips)
+            given = fitted(partial(engine.room, task=words.task), turns)
+            before, left_out = left_out, _left_out(given, clips, words.task)
             for sentence in (one for one in left_out if one not in before):
                 standard_streams.complain(sentence)
             try:
@@ -447,14 +459,17 @@ def run_ask(words: argparse.Namespace) -> int:
     return int(is_refused)
 
 
-def _left_out(given: Fitted, clips: Sequence[Clip]) -> list[str]:
+def _left_out(given: Fitted, clips: Sequence[Clip], task: str | None) -> list[str]:
     """What of a conversation the next answer does not rest on."""
     if not given.room.has_answer:
         return []
     numbers = {clip.digest: number for number, clip in reversed([*enumerate(clips, 1)])}
+    read = {one.digest for one in given.room.heard if one.end > one.start}
     told = [
-        f"Of Audio {numbers[one.digest]}, {one.start:.0f} to {one.end:.0f} s do not fit and are "
-        "not heard."
+        f"Audio {numbers[one.digest]} is not heard: the task {task!r} is about one recording."
+        if task and one.digest not in read
+        else f"Of Audio {numbers[one.digest]}, {one.start:.0f} to {one.end:.0f} s do not fit and "
+        "are not heard."
         for one in given.room.unheard
     ]
     if given.left_out:
@@ -584,6 +599,8 @@ def run_info(words: argparse.Namespace) -> None:
         f"{50 / config.pool_size:g}."
     )
     print(f"Licence: {config.licence or 'not stated'}.")
+    if config.tasks:
+        print(f"Taught the tasks: {', '.join(config.tasks)}.")
     if config.note:
         print(config.note)
 

@@ -27,7 +27,17 @@ SHELVES = ("icons/*", "fonts/*")
 FOR_EVER = "public, max-age=31536000, immutable"
 SCRIPT, STYLE = "js/earshot.js", "css/earshot.css"
 LAYERS = (  # of the style, in their order
-    *("ground", "sidebar", "conversation", "turns", "clips", "composer", "dialogs", "model"),
+    *(
+        "ground",
+        "sidebar",
+        "conversation",
+        "turns",
+        "clips",
+        "heard",
+        "composer",
+        "dialogs",
+        "model",
+    ),
     *("host", "share", "sharing", "guests", "signs"),
 )
 

@@ -9,12 +9,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 
+from app import note_taking
 from model import audio
 from model.engine import About, Engine
 from model.errors import MACHINE_IS_FULL, EarshotError, Unplayable, is_out_of_memory
 from model.fitting import Fitted, fitted
 from model.messages import Clip, Message, Missing, Sampling
+from model.tasks import TASKS
 from sessions.errors import StoreError, as_sentences
 from sessions.lines import LEAF
 from sessions.records import (
@@ -24,6 +27,8 @@ from sessions.records import (
     FAILED,
     GONE,
     LENGTH,
+    NO_ROOM,
+    ONE_CLIP,
     STOPPED,
     ClipRef,
     Conversation,
@@ -37,7 +42,8 @@ from sessions.store import Store
 FLUSH_SECONDS = 0.3  # at most so much of what was said is lost when the machine stops
 REMEMBERED_SECONDS = 20 * 60  # of sound kept as samples: 77 MB
 FINISHES = {"length": LENGTH, "circles": CIRCLES}  # of an engine, where they are not DONE
-DECODING, LISTENING, THINKING = "decoding", "listening", "thinking"  # before the first word
+# before the first word
+DECODING, LISTENING, NOTING, THINKING = "decoding", "listening", "noting", "thinking"
 UNREADABLE = (
     "How words are chosen in this conversation cannot be read: choose it anew in its settings."
 )
@@ -185,12 +191,18 @@ def instructions(conversation: Conversation) -> str:
     return "\n\n".join(wish for wish in wishes if wish)
 
 
-def ask(store: Store, conversation: str, parts: Sequence[Part], after: int | None = LEAF) -> Turn:
+def ask(
+    store: Store,
+    conversation: str,
+    parts: Sequence[Part],
+    after: int | None = LEAF,
+    task: str = "",
+) -> Turn:
     """Store a question. One that is sent again, because its answer could not begin, is the same."""
-    last = store.turns(conversation, limit=1)
-    if after == LEAF and last and last[0].role == "user" and last[0].parts == tuple(parts):
+    last, asked = store.turns(conversation, limit=1), ("user", tuple(parts), task)
+    if after == LEAF and last and (last[0].role, last[0].parts, last[0].task) == asked:
         return last[0]
-    return store.ask(conversation, parts, after=after)
+    return store.ask(conversation, parts, after, task)
 
 
 def begin(engine: Engine, store: Store, question: Turn, sampling: Sampling) -> Turn:
@@ -226,13 +238,24 @@ def answer(
     try:
         doing(DECODING)
         yield said
-        before = messages_before(store, turn, recall)
-        doing(LISTENING if any(message.clips for message in before) else THINKING)
-        given = fitted(engine.room, before)
-        store.mark_unheard(turn.id, *rests_on(given))
+        line = store.turns(turn.conversation, turn.parent)
+        task = _task(line, engine.about)
+        before = messages_before(turn, line, recall)
+        before = _about_newest_clips(before) if task and not TASKS[task].compares else before
+        clips = [clip for message in before for clip in message.clips]
+        doing(does := LISTENING if clips else THINKING)
+        for _ in note_taking.take(engine, store, clips):
+            doing(does := NOTING)
+            yield said
+        if does == NOTING:
+            doing(LISTENING)
+        before = note_taking.noted(store, engine.about, before)
+        given = fitted(partial(engine.room, task=task) if task else engine.room, before)
+        store.mark_unheard(turn.id, *rests_on(given, task))
         _check_question(given)
         sampling = sampling_from(turn.sampling)
-        with closing(engine.reply(given.messages, sampling)) as pieces:
+        how = {"task": task} if task else {}
+        with closing(engine.reply(given.messages, sampling, **how)) as pieces:
             stored = time.monotonic()
             for piece in pieces:
                 said += piece.text
@@ -257,12 +280,29 @@ def answer(
         store.finish(turn.id, said, status, sentence)
 
 
-def messages_before(store: Store, turn: Turn, recall: Recall) -> list[Message]:
+def _task(line: Sequence[Turn], about: About) -> str:
+    """The task that the last question of a line is; empty where it is none, or one that the engine
+    was not taught: then its words are asked."""
+    asked = line[-1].task if line else ""
+    return asked if asked in about.tasks and asked in TASKS else ""
+
+
+def messages_before(turn: Turn, line: Sequence[Turn], recall: Recall) -> list[Message]:
     """The turns before an answer, as they were put, and what it has said already."""
-    line = [(one.role, one.parts) for one in store.turns(turn.conversation, turn.parent)]
+    said = [(one.role, one.parts) for one in line]
     if turn.text:
-        line.append((turn.role, turn.parts))
-    return messages(turn.system, line, recall)
+        said.append((turn.role, turn.parts))
+    return messages(turn.system, said, recall)
+
+
+def _about_newest_clips(before: Sequence[Message]) -> list[Message]:
+    """Of messages before the answer to a task what it is about: its question, and the newest
+    recordings, which may be an earlier question's."""
+    at = max(i for i, message in enumerate(before) if message.role == "user")
+    asked = [i for i in range(at + 1) if before[i].role == "user" and before[i].clips][-1:]
+    kept = {0} if before[0].role == "system" else set()
+    kept |= {*asked, *range(at, len(before))}
+    return [before[i] for i in sorted(kept)]
 
 
 def messages(
@@ -276,16 +316,20 @@ def messages(
     return told
 
 
-def rests_on(given: Fitted) -> tuple[list[Unheard], int, list[Heard]]:
+def rests_on(given: Fitted, task: str = "") -> tuple[list[Unheard], int, list[Heard]]:
     """What an answer does not rest on, and what it does, to be stored with it."""
     room = given.room
+    read = {h.digest for h in room.heard if h.end > h.start}
     lost = [
         Unheard(part.digest, 0.0, 0.0, part.why)
         for message in given.messages
         for part in message.parts
         if isinstance(part, Missing)
     ]
-    unheard = [Unheard(u.digest, u.start, u.end) for u in room.unheard]
+    unheard = [
+        Unheard(u.digest, u.start, u.end, NO_ROOM if u.digest in read or not task else ONE_CLIP)
+        for u in room.unheard
+    ]
     heard = [Heard(h.message, h.number, h.digest, h.start, h.end) for h in room.heard]
     return list(dict.fromkeys([*unheard, *lost])), given.left_out, heard
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import gradio as gr
 
-from app import chat, examples, i18n, marks, offers, render, visitors
+from app import chat, examples, i18n, marks, note_taking, offers, render, visitors
 from app.i18n import Language
 from app.places import Place, Places
 from app.policy import UNLIMITED, Allowance
@@ -17,9 +17,11 @@ from app.talks import Talk, Talks
 from model.engine import About, Engine
 from model.errors import EarshotError
 from model.messages import Sampling
+from model.tasks import TASKS
+from sessions import notes
 from sessions.errors import StoreError
 from sessions.lines import LEAF
-from sessions.records import WRITING, ClipRef, Part, Turn
+from sessions.records import WRITING, ClipRef, Part, Turn, WindowNotes
 from sessions.store import Store
 
 TICK = 0.05  # seconds between two looks at an answer being given here …
@@ -96,8 +98,13 @@ class Desk:
         view, newest, beside = await asyncio.to_thread(self.view, id, language, since)
         yield view
         if newest is not None and newest.status == WRITING:
+            is_noted = False
             async for grown, progress in self._growing(newest):
-                yield gr.skip(), render.answer(grown, language, beside, progress)
+                shown = gr.skip()
+                if progress.is_noted and not is_noted:
+                    is_noted = True
+                    (shown, _), *_ = await asyncio.to_thread(self.view, id, language, since)
+                yield shown, render.answer(grown, language, beside, progress)
             view, *_ = await asyncio.to_thread(self.view, id, language, since)
             yield view
 
@@ -121,7 +128,8 @@ class Desk:
     def _progress(self, talk: Talk) -> Progress:
         seconds = self.talks.seconds_until(talk)
         rounded = None if seconds is None else 5.0 * round(seconds / 5)  # else it never rests
-        return Progress(self.talks.ahead(talk), rounded, talk.doing)
+        is_noted = talk.is_noted and talk.doing != chat.NOTING
+        return Progress(self.talks.ahead(talk), rounded, talk.doing, is_noted)
 
     def view(self, id: str, language: Language, since: int = 0) -> tuple[View, Turn | None, Beside]:
         """What is shown of a conversation, and its newest answer with what stands beside that."""
@@ -152,7 +160,13 @@ class Desk:
         found = {id: self.store.turn(first) for id, first in firsts.items()}
         files = self.store.clips
         gone = {c.digest for t in turns for c in t.clips if not files.path(c.digest).exists()}
-        return Line(turns, versions, self._clips_before(turns), found, gone)
+        return Line(turns, versions, self._clips_before(turns), found, gone, self._notes(turns))
+
+    def _notes(self, turns: list[Turn]) -> dict[str, tuple[WindowNotes, ...]]:
+        """What was heard of their clips, by this model if it has heard them."""
+        heard = self.store.notes.of(clip.digest for turn in turns for clip in turn.clips)
+        every = (one for some in heard.values() for one in some)
+        return notes.latest(every, [note_taking.model_key(self.about)])
 
     def _clips_before(self, turns: list[Turn]) -> list[list[ClipRef]]:
         """The clips of each turn before these, where something here may be about them."""
@@ -231,24 +245,27 @@ def talking(desk: Desk) -> list[Command]:
 
     def ask(said: dict, language: Language) -> dict:
         """Store a question and begin its answer; without a conversation, start one. `edits` is the
-        earlier question that this one replaces, on a line of its own."""
+        earlier question that this one replaces, on a line of its own; `task` the row of
+        model/tasks.py that it puts in words."""
         parts = chat.question(desk.draft(said))
         kept = desk.store.conversation(said["conversation"]) if said["conversation"] else None
         sampling = chat.sampling(kept, desk.about)
+        task = str(said.get("task") or "")
+        task = task if task in TASKS else ""
         if kept is None:
-            return {"conversation": started(parts, sampling)}
+            return {"conversation": started(parts, sampling, task)}
         edited = desk.store.turn(int(said["edits"])) if said.get("edits") else None
         if edited and (edited.conversation != kept.id or edited.role != "user"):
             raise chat.Refused("This question is not in this conversation: open it again.")
         after = edited.parent if edited else LEAF
-        desk.talks.start(kept.id, parts, sampling, after)
+        desk.talks.start(kept.id, parts, sampling, after, task)
         return {"conversation": kept.id}
 
-    def started(parts: tuple[Part, ...], sampling: Sampling) -> str:
+    def started(parts: tuple[Part, ...], sampling: Sampling, task: str) -> str:
         """A new conversation with its first question. None stays if that cannot be answered."""
         id = desk.store.start().id
         try:
-            desk.talks.start(id, parts, sampling)
+            desk.talks.start(id, parts, sampling, task=task)
         except Exception:
             with suppress(StoreError):
                 desk.store.delete(id)

@@ -20,10 +20,13 @@ def asked_in(about: About, language: Language) -> Language:
     return language if knows else LANGUAGES[ENGLISH]
 
 
-def offers(about: About, language: Language) -> list[dict[str, str]]:
-    """Those that the engine was taught: domain, name, question."""
+def offers(about: About, language: Language) -> list[dict[str, str | bool]]:
+    """Those that the engine was taught: the row's name, its domain, title and question, whether it
+    is about one recording."""
     return [
         {
+            "task": name,
+            "alone": not TASKS[name].compares,
             "domain": language.say(f"tasks.{TASKS[name].domain}"),
             "label": language.say(f"task.{_key(name)}"),
             "ask": asked_in(about, language).say(f"task.{_key(name)}.ask"),

@@ -7,7 +7,7 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
-from app import examples, marks, offers, regenerate, tools
+from app import examples, marks, note_display, offers, regenerate, tools
 from app.examples import Example
 from app.i18n import ENGLISH, LANGUAGES, Language
 from app.labels import ENDINGS, labels
@@ -22,6 +22,7 @@ from sessions.records import (
     Turn,
     Unheard,
     Versions,
+    WindowNotes,
 )
 from sessions.timestamps import NOTHING, Following, Sources
 from sessions.transcript import damaged, length, names_of, rests_on, stretches_of
@@ -55,6 +56,7 @@ class Line:
     before: Sequence[Sequence[ClipRef]] = ()  # the clips of each turn before these
     firsts: Mapping[int, Turn] = field(default_factory=dict)  # version 1, of answers that are not
     gone: Collection[str] = ()  # digests of clips without a file
+    notes: Mapping[str, tuple[WindowNotes, ...]] = field(default_factory=dict)  # of its clips
 
     def sources(self) -> list[Sources]:
         """For each turn what its time marks may be about."""
@@ -65,6 +67,11 @@ class Line:
         """Clips that cannot be played, and why."""
         lost = dict.fromkeys(damaged(self.turns), DAMAGED) | dict.fromkeys(self.gone, GONE)
         return frozenset(lost.items())
+
+    def heard(self, turn: Turn) -> tuple[WindowNotes, ...]:
+        """What was heard of the clips of a turn."""
+        digests = dict.fromkeys(clip.digest for clip in turn.clips)
+        return tuple(one for digest in digests for one in self.notes.get(digest, ()))
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,7 @@ class Progress:
     ahead: int = 0  # answers that come before this one
     seconds: float | None = None  # for which one still waits, as far as anybody knows
     doing: str = "listening"
+    is_noted: bool = False  # notes were taken for it, which the page may show
 
 
 def words(
@@ -99,23 +107,34 @@ def words(
 _finished_words = lru_cache(maxsize=1024)(words)
 
 
-def player(clip: ClipRef, number: int | None, language: Language, lost: str = "") -> str:
-    """A recording, numbered where its turn has several: in each turn the model counts from 1.
-    `lost` is why it cannot be played. The page's scripts make the same form (js/player.js)."""
+def player(
+    clip: ClipRef,
+    number: int | None,
+    language: Language,
+    lost: str = "",
+    notes: Sequence[WindowNotes] = (),
+) -> str:
+    """A recording, numbered where its turn has several: in each turn the model counts from 1, and
+    what was heard of it. `lost` is why it cannot be played. The page's scripts make the same form
+    (js/player.js)."""
     name = escape(clip.name)
     numbered = language.say("clip.label", n=number) if number else ""
     label = escape(numbered or clip.name)
     said = {
         what: language.say(f"clip.{what}", label=label)
-        for what in ("play", "position", "spectrum", "reuse")
+        for what in ("play", "position", "tasks", "spectrum", "reuse")
     }
     caption = f"<b>{numbered}</b> " if numbered else ""
     why = f'<p class="note lost">{language.say(LOST[lost])}</p>' if lost else ""
-    tools = "".join(
+    menu = 'aria-haspopup="menu" ' if not lost else "hidden "
+    tools = f'<button type="button" class="tool task" {menu}aria-label="{said["tasks"]}" '
+    tools += f'title="{said["tasks"]}"></button>'
+    tools += "".join(
         f'<button type="button" class="tool {what}" aria-label="{said[what]}" '
         f'title="{said[what]}"></button>'
         for what in ("spectrum", "reuse")
     )
+    heard = note_display.folded(notes, language, plays=not lost)
     return (
         f'<figure class="clip" data-digest="{clip.digest}" data-name="{name}" '
         f'data-seconds="{clip.seconds:g}">'
@@ -125,7 +144,7 @@ def player(clip: ClipRef, number: int | None, language: Language, lost: str = ""
         f'aria-label="{said["position"]}"></div>'
         f'<time>{length(clip.seconds)}</time><div class="more">{tools}</div>'
         f'<audio preload="none" src="earshot/clips/{clip.digest}"></audio>'
-        f"{why}</figure>"
+        f"{why}{heard}</figure>"
     )
 
 
@@ -136,11 +155,13 @@ def question(
     versions: Versions | None = None,
     is_last: bool = False,
     lost: Lost = frozenset(),
+    notes: tuple[WindowNotes, ...] = (),
 ) -> str:
     parts, number, why = [], 1 if len(turn.clips) > 1 else None, dict(lost)
     for part in turn.parts:
         if isinstance(part, ClipRef):
-            parts.append(player(part, number, language, why.get(part.digest, "")))
+            heard = [one for one in notes if one.digest == part.digest]
+            parts.append(player(part, number, language, why.get(part.digest, ""), heard))
             number = number and number + 1
         else:
             parts.append(f'<p dir="auto">{escape(part)}</p>')
@@ -240,7 +261,7 @@ def stretch(
     pairs = list(zip(line.turns, besides(line, language, is_whole), strict=True))
     lost = line.lost()
     return "".join(
-        question(turn, language, beside.versions, beside.is_newest, lost)
+        question(turn, language, beside.versions, beside.is_newest, lost, line.heard(turn))
         if turn.role == "user"
         else answer(turn, language, beside)
         for turn, beside in (pairs[:-1] if without_last else pairs)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from app import chat
+from app import chat, note_taking
 from app.events import Command, Desk
 from app.i18n import Language
 from app.labels import labels
@@ -29,7 +29,7 @@ def measuring(desk: Desk, engine: Engine) -> list[Command]:
         if not any(message.role == "user" for message in told):
             nothing = {"clips": [], "unheard": [], "notes": [], "new": {}, "limits": None}
             return {"used": 0, "context": desk.about.context} | nothing
-        given = fitted(engine.room, told)
+        given = fitted(engine.room, note_taking.noted(desk.store, desk.about, told))
         clips = [part for _, parts in line for part in parts if isinstance(part, ClipRef)]
         n_new = sum(isinstance(part, ClipRef) for part in draft)
         unheard, left_out, _ = chat.rests_on(given)

@@ -29,9 +29,13 @@ class Seat:
         with self._used() as engine:
             yield from engine.reply(messages, sampling, task=task)
 
-    def room(self, messages):
+    def room(self, messages, *, task=None):
         with self._used() as engine:
-            return engine.room(messages)
+            return engine.room(messages, task=task) if task else engine.room(messages)
+
+    def notes(self, clip, windows=None):
+        with self._used() as engine:
+            yield from engine.notes(clip, windows)
 
     def close(self) -> None:
         if (engine := self._leave()) is not None:

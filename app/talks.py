@@ -32,12 +32,14 @@ class Talk:
         self.turn = turn
         self.said = turn.text
         self.doing = ""  # before its first word: a word of chat.py
+        self.is_noted = False  # notes were taken for it
         self.stopping = threading.Event()
         self.broken_off = STOPPED  # how it ends where it is stopped
         self.over = threading.Event()
 
     def does(self, what: str) -> None:
         self.doing = what
+        self.is_noted = self.is_noted or what == chat.NOTING
 
 
 class Talks:
@@ -75,11 +77,13 @@ class Talks:
         parts: Sequence[Part],
         sampling: Sampling,
         after: int | None = LEAF,
+        task: str = "",
     ) -> Talk:
-        """Store a question after a turn and begin its answer."""
+        """Store a question after a turn and begin its answer. `task` is the row of model/tasks.py
+        that it puts in words."""
 
         def begun() -> Turn:
-            question = chat.ask(self._store, conversation, parts, after)
+            question = chat.ask(self._store, conversation, parts, after, task)
             return chat.begin(self._engine, self._store, question, sampling)
 
         return self._queue(conversation, begun)

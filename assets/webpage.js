@@ -134,6 +134,21 @@ for (const chip of document.querySelectorAll("button.mark")) {
   if (player) chip.onclick = () => player.playStretch(from, Math.min(to, player.seconds));
 }
 
+// What was heard of a clip: sentences and words that play, languages by their names.
+for (const fold of document.querySelectorAll("figure.clip .heard")) {
+  const player = players.get(fold.closest("figure").querySelector("audio").id);
+  fold.onclick = event => {
+    const said = event.target.closest("[data-start]");
+    if (said) player.playStretch(Number(said.dataset.start), Math.min(Number(said.dataset.end), player.seconds));
+  };
+}
+const languages = new Intl.DisplayNames([document.documentElement.lang], { type: "language" });
+for (const one of document.querySelectorAll("[data-language]")) {
+  try {
+    one.textContent = languages.of(one.dataset.language);
+  } catch {} // it is no code
+}
+
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => players.forEach(player => player.draw()));
 

@@ -66,8 +66,11 @@ class Whisper:
         )
         yield Piece(" ".join(segment.text.strip() for segment in segments), finish="stop")
 
-    def room(self, messages):
+    def room(self, messages, *, task=None):
         return Room(0, self.about.context)
+
+    def notes(self, clip, windows=None):
+        yield from ()
 
     def close(self):
         pass

@@ -7,12 +7,17 @@ thinks in this process.
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import log10
 from typing import Protocol
 
-from model.messages import Message, Piece, Sampling, numbered
+import numpy as np
+
+from model.listening.notes import Note, Word
+from model.listening.notes_as_text import notes_as_text
+from model.messages import Clip, Message, Piece, Sampling, numbered
 from model.spec import SAMPLE_RATE
 from model.tasks import TASKS, Task
-from model.windows import split
+from model.windows import Window, split
 
 SHORTEST_ANSWER = 32  # positions that must be left for an answer
 
@@ -89,21 +94,31 @@ class Engine(Protocol):
         self, messages: Sequence[Message], sampling: Sampling, *, task: str | Task | None = None
     ) -> Iterator[Piece]:
         """Stream the answer to the last message; with `task`, a row of model/tasks.py or its name,
-        to that. A last message of the assistant's is an answer that was begun: what is streamed
-        goes on from it. Of sound what `room` says is heard; raises DoesNotFit before the first
-        piece where the words alone are too many (model/fitting.py leaves out earlier ones)."""
+        to that, about the last clip alone where it reads the task's tags. A last message of the
+        assistant's is an answer that was begun: what is streamed goes on from it. Of sound what
+        `room` says is heard; raises DoesNotFit before the first piece where the words alone are too
+        many (model/fitting.py leaves out earlier ones)."""
         ...
 
-    def room(self, messages: Sequence[Message]) -> Room: ...
+    def room(self, messages: Sequence[Message], *, task: str | Task | None = None) -> Room:
+        """What `reply` would read of these messages, with their clips' notes."""
+        ...
+
+    def notes(self, clip: Clip, windows: Sequence[Window] | None = None) -> Iterator[Note]:
+        """What it hears of each window, in order and as it comes; of the whole clip without
+        `windows`. Nothing where it takes no notes. A note begins in its window."""
+        ...
 
     def close(self) -> None: ...
 
 
 class Parrot:
-    """Says what it was told, word by word: for work on the page and its tests."""
+    """Says what it was told, word by word: for work on the page and its tests. It takes notes where
+    it is handed the `words` that it is to hear in every clip."""
 
-    def __init__(self, pause: float = 0.0):
-        self.pause = pause  # seconds before each word: a model takes its time
+    def __init__(self, pause: float = 0.0, words: Sequence[Word] | None = None):
+        self.pause = pause  # seconds before each word and note: a model takes its time
+        self.words = words
 
     about = About(
         name="parrot",
@@ -121,6 +136,7 @@ class Parrot:
         if message.role == "assistant":
             said, message = "".join(message.parts), messages[-2]
         heard = "".join(f"[heard {clip.seconds:.1f} s] " for clip in message.clips)
+        heard += f"[{task if isinstance(task, str) else task.name}] " if task else ""
         whole = heard + " ".join(p for p in message.parts if isinstance(p, str))
         words = whole.removeprefix(said).split(" ")
         n_prompt = self.room(messages).used
@@ -130,9 +146,13 @@ class Parrot:
         finish = "length" if len(words) > sampling.max_tokens else "stop"
         yield Piece("", (), n_prompt, 0, finish)
 
-    def room(self, messages):
+    def room(self, messages, *, task=None):
         words = sum(len(p.split()) for m in messages for p in m.parts if isinstance(p, str))
-        costs = tuple(round(25 * clip.seconds) + 2 for m in messages for clip in m.clips)
+        costs = tuple(
+            round(25 * clip.seconds) + 2 + len(notes_as_text(clip.notes).split())
+            for message in messages
+            for clip in message.clips
+        )
         heard = tuple(
             Heard(i, number, clip.digest, window.start / SAMPLE_RATE, window.end / SAMPLE_RATE)
             for i, message in enumerate(messages)
@@ -141,5 +161,22 @@ class Parrot:
         )
         return Room(words + sum(costs), self.about.context, costs=costs, heard=heard)
 
+    def notes(self, clip, windows=None):
+        if self.words is None:
+            return
+        for window in split(clip) if windows is None else windows:
+            time.sleep(self.pause)
+            start, end = window.start / SAMPLE_RATE, window.end / SAMPLE_RATE
+            words = tuple(word for word in self.words if start <= word.start < end)
+            text = " ".join(word.text for word in words)
+            told = {"text": text, "words": words, "level": _level(window.samples)}
+            yield Note(start=start, end=end, reader=self.about.name, **told)
+
     def close(self):
         pass
+
+
+def _level(samples: np.ndarray) -> float | None:
+    """Root mean square of samples (n,) in dBFS; None where there is nothing but zeros."""
+    power = float(np.square(samples, dtype=np.float64).mean()) if len(samples) else 0.0
+    return round(10 * log10(power), 1) if power else None

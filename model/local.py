@@ -17,8 +17,9 @@ from model.circles import in_circles
 from model.engine import SHORTEST_ANSWER, About, Room
 from model.errors import MACHINE_IS_FULL, DoesNotFit, NoRoom, NoWeights, is_out_of_memory
 from model.generate import Sampler, decode, embed_rest, prefill
+from model.listening.notes import Note
 from model.mel import log_mel, n_frames
-from model.messages import Message, Piece, Sampling
+from model.messages import Clip, Message, Piece, Sampling
 from model.placement import Placement, free_bytes, place, share_cores
 from model.prompt import Prompt, Renderer
 from model.qwen_audio import QwenAudio
@@ -113,8 +114,8 @@ class LocalEngine:
         self, messages: Sequence[Message], sampling: Sampling, *, task: str | Task | None = None
     ) -> Iterator[Piece]:
         """See `Engine`. With `task`, the row of model/tasks.py whose tags follow the clip instead
-        of a chat. The pretrained Qwen-Audio never chats: without a task it answers the question,
-        or writes down what is said."""
+        of a chat, where the model was taught tags. The pretrained Qwen-Audio never chats: without a
+        task it answers the question, or writes down what is said."""
         prompt = self._prompt(messages, task)
         with self._turns.enter() as gate:
             while not gate.wait(_HEARTBEAT):
@@ -147,11 +148,15 @@ class LocalEngine:
                     texts[i] = b"".join(map(self.tokens.bytes_of, answer)).decode(errors="replace")
         return texts
 
-    def room(self, messages: Sequence[Message]) -> Room:
+    def notes(self, clip: Clip, windows: Sequence[Window] | None = None) -> Iterator[Note]:
+        """See `Engine`. No checkpoint that is read here has a reader."""
+        yield from ()
+
+    def room(self, messages: Sequence[Message], *, task: str | Task | None = None) -> Room:
         """How full the context would be, and which stretches of sound would not fit."""
-        read = self._select(messages)
+        read = self._select(messages, task)
         used = len(self.renderer.chat(messages, read.windows))
-        costs = tuple(sum(map(self._cost, windows)) for windows in read.windows)
+        costs = tuple(sum(map(self.renderer.cost, windows)) for windows in read.windows)
         heard, unheard = tuple(read.heard()), tuple(read.unheard())
         return Room(used, self.about.context, unheard, costs, heard, read.is_cut)
 
@@ -161,24 +166,30 @@ class LocalEngine:
         del self.model, self.static, self.renderer  # the renderer counts with the model's encoder
         _give_back()
 
-    def _select(self, messages: Sequence[Message]) -> Selection:
+    def _reads_tags(self, messages: Sequence[Message], task: str | Task | None) -> bool:
+        """Whether the prompt is one clip and tags. Of several recordings in a question a chat hears
+        all."""
+        config, row = self.model.config, TASKS[task] if isinstance(task, str) else task
+        if not config.chats or row is None or not config.reads_tags:
+            return not config.chats
+        question = next(message for message in reversed(messages) if message.role == "user")
+        return len(question.clips) < 2 and not row.compares
+
+    def _select(self, messages: Sequence[Message], task: str | Task | None = None) -> Selection:
         """The windows of each clip, as far as sound may fill the context, and words let it."""
-        if not self.model.config.chats:
+        if self._reads_tags(messages, task):
             return selection.first_of_last(messages)
-        found = selection.within(messages, int(self.about.context * SOUND_SHARE), self._cost)
+        cost = self.renderer.cost
+        found = selection.within(messages, int(self.about.context * SOUND_SHARE), cost)
         while any(found.windows):
             used = len(self.renderer.chat(messages, found.windows))
             over = used + SHORTEST_ANSWER - self.about.context
             if over <= 0:
                 break
-            costs = (self._cost(window) + LABEL for clip in found.windows for window in clip)
-            less = selection.within(messages, sum(costs) - over, self._cost)
+            costs = (cost(window) + LABEL for clip in found.windows for window in clip)
+            less = selection.within(messages, sum(costs) - over, cost)
             found = replace(less, is_cut=True)
         return found
-
-    def _cost(self, window: Window) -> int:
-        """Positions of a window's sound, with its two boundaries."""
-        return self.model.audio.n_slots_of(window.end - window.start) + 2
 
     def _side_by_side(self, prompts: list[Prompt], max_tokens: int) -> list[list[int]]:
         """Token ids for each; in two halves, where the GPU cannot hold them all."""
@@ -199,7 +210,7 @@ class LocalEngine:
 
     def _prompt(self, messages: Sequence[Message], task: str | Task | None) -> Prompt:
         """Raises DoesNotFit."""
-        if task is None and self.model.config.chats:
+        if not self._reads_tags(messages, task):
             prompt = self._chat(messages)
         elif task is None:
             question = next(m for m in reversed(messages) if m.role == "user")

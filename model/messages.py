@@ -7,6 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from model.listening.notes import Note
 from model.spec import SAMPLE_RATE
 
 ROLES = ("system", "user", "assistant")
@@ -31,6 +32,7 @@ class Clip:
     remarks: tuple[Remark, ...] = ()  # on how it was read
     track: int = 1  # of the file's sound tracks …
     n_tracks: int = 1  # … of which there are so many
+    notes: tuple[Note, ...] = ()  # what the engine that it is given to heard of it before
 
     def __post_init__(self):
         if not np.isfinite(self.samples.sum(dtype=np.float64)):

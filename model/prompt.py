@@ -7,6 +7,7 @@ in text; typed text forms no control token (`allowed` below).
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from model.listening.notes_as_text import notes_as_text
 from model.messages import Clip, Message
 from model.spec import (
     AUDIO_END,
@@ -55,7 +56,8 @@ class Renderer:
         answer: bool = True,
     ) -> Prompt:
         """ChatML for the whole conversation. Each clip stands on a line of its own, numbered from 1
-        through its turn; `heard` has the windows of each, in reading order. Of one without a window
+        through its turn, and below it the notes of its window as plain text; `heard` has the
+        windows of each, in reading order. Of one without a window
         it is said that it cannot be heard, and of one that is missing. With `answer`, the
         prompt ends where the assistant begins to speak, or goes on: a last message of its own is
         one that it has not finished.
@@ -78,6 +80,8 @@ class Renderer:
                 windows = next(each) if isinstance(part, Clip) else ()
                 for window in windows:
                     parts += [f"{_label(n_clips, window)}:", window, "\n"]
+                    if message.role != "assistant":  # whose words may hold tags
+                        parts.append(notes_below(window, n_clips))
                 if not windows:
                     parts.append(f"Audio {n_clips}: {UNHEARD}\n")
             allowed = TAGS if message.role == "assistant" else ()
@@ -86,6 +90,12 @@ class Renderer:
             self.begin_answer(prompt)
             self._text(prompt, begun, TAGS)
         return prompt
+
+    def cost(self, window: Window) -> int:
+        """Positions of a window's sound, with its two boundaries and its notes."""
+        n_slots = self.n_slots(window.end - window.start) + 2
+        text = notes_below(window, 1)
+        return n_slots + (len(self.tokenizer.encode(text)) if text else 0)
 
     def begin_answer(self, prompt: Prompt) -> None:
         """Appends what stands before the assistant's words."""
@@ -154,6 +164,14 @@ class Renderer:
         prompt.keys += [(*window.key, slot) for slot in range(n)]
         self._control(prompt, AUDIO_END)
         prompt.windows.append(window)
+
+
+def notes_below(window: Window, number: int) -> str:
+    """What was heard of a window, in the lines below its sound; "" without notes. A note belongs to
+    the window in which it begins. `number` is the clip's in its turn."""
+    start, end = window.start / SAMPLE_RATE, window.end / SAMPLE_RATE
+    notes = [note for note in window.clip.notes if start <= note.start < end]
+    return notes_as_text(notes, number) + "\n" if notes else ""
 
 
 def _label(number: int, window: Window) -> str:

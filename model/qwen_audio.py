@@ -39,6 +39,7 @@ class QwenAudioConfig(PreTrainedConfig):
     logn_attention: bool = True
     tie_word_embeddings: bool = False
     chats: bool = True  # reads ChatML; the pretrained Qwen-Audio reads a clip and tags
+    reads_tags: bool = True  # was taught tasks by their tags; else they are asked in words
     title: str = ""  # what people call this model
     licence: str = ""
     note: str = ""  # one honest sentence on what it can and cannot do

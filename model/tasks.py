@@ -28,6 +28,7 @@ class Task:
     text: str = "en"  # language of the answer
     choices: tuple[str, ...] = ()  # all answers there are, where they are few
     published: bool = False
+    compares: bool = False  # it is about two recordings, which only a chat can hear
 
     def render(self, question: str = "") -> list[tuple[str, bool]]:
         """What follows the clip: (text, whether it is tags). A question in words is for tasks that
@@ -137,7 +138,13 @@ _ROWS = (
         "Which sound does the person make?",
         published=True,
     ),
-    _asked("same speaker", SPEECH, "Is it the same speaker in both recordings?", label="yes or no"),
+    _asked(
+        "same speaker",
+        SPEECH,
+        "Is it the same speaker in both recordings?",
+        label="yes or no",
+        compares=True,
+    ),
     Task(
         name="who speaks when",
         domain=SPEECH,

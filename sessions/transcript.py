@@ -1,10 +1,11 @@
 """Conversations as Markdown, and the few words that any transcript adds. For reading: nothing comes
 back from it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sessions import notes
 from sessions.records import (
     CIRCLES,
     DAMAGED,
@@ -19,6 +20,7 @@ from sessions.records import (
     Turn,
     Unheard,
     Whole,
+    WindowNotes,
 )
 from sessions.timestamps import NOTHING, Following, Sources, has_loose, written
 
@@ -157,11 +159,13 @@ def markdown(
     whole: Whole,
     labels: Labels = Labels(),  # noqa: B008 (it is frozen)
     gone: Iterable[str] = (),
+    heard: Callable[[Sequence[WindowNotes]], str] = lambda windows: "",
 ) -> str:
-    """`gone` are the digests of clips without a file."""
+    """`gone` are the digests of clips without a file; `heard` puts in Markdown what was heard of a
+    clip, which stands where the clip comes first."""
     about, blocks, turns = whole.conversation, [], line(whole)
     lost = dict.fromkeys(damaged(turns), labels.damaged_file) | dict.fromkeys(gone, labels.missing)
-    names, following = names_of(turns), Following()
+    names, following, told = names_of(turns), Following(), notes.latest(whole.notes)
     title = " ".join(about.title.split()) or labels.untitled
     blocks += [f"# {title}", f"*{when(about.created)}*"]
     for turn in turns:
@@ -175,6 +179,7 @@ def markdown(
                 name = " ".join(part.name.split())
                 blocks.append(f"**{labels.clip.format(number)}** {name} ({length(part.seconds)})")
                 blocks += [f"*{lost[part.digest]}*"] if part.digest in lost else []
+                blocks += filter(None, [heard(told.pop(part.digest, ()))])
             else:
                 blocks.append(written(part, sources))
         blocks += [f"*{note}*" for note in notes_of(turn, names, labels, sources)]

@@ -52,7 +52,8 @@ def export(
     with as_sentences():
         if kind == "markdown":
             gone = {d for d in _digests(wholes) if not store.clips.path(d).exists()}
-            texts = (transcript.markdown(whole, looks.labels, gone) for whole in wholes)
+            heard = looks.heard_as_markdown
+            texts = (transcript.markdown(whole, looks.labels, gone, heard) for whole in wholes)
             file.write("\n".join(texts).encode())
         elif kind == "json":
             file.write(bundle.written(wholes).encode())

@@ -7,13 +7,14 @@ page's policy names it by its hash. Without it, the browser's own players are th
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import BinaryIO, Protocol
 
+from sessions import notes
 from sessions.clips import Clips
-from sessions.records import ClipRef, Turn, Whole
+from sessions.records import ClipRef, Turn, Whole, WindowNotes
 from sessions.timestamps import NOTHING, Following, Sources, written
 from sessions.transcript import Labels, damaged, length, line, names_of, notes_of, when
 
@@ -25,6 +26,7 @@ audio, img { width: 100%; }
 """.strip()
 
 Words = Callable[[str, Sources], str]  # an answer's Markdown as HTML; what its times are about
+Heard = Callable[[Sequence[WindowNotes], bool], str]  # of a clip, as HTML; whether it can be played
 
 
 def plain(text: str, about: Sources = NOTHING) -> str:
@@ -61,6 +63,8 @@ class Looks:
     style: str = STYLE
     script: str = ""
     drawn: Callable[[ClipRef], Drawn] = lambda clip: Drawn()
+    heard: Heard = lambda windows, plays: ""
+    heard_as_markdown: Callable[[Sequence[WindowNotes]], str] = lambda windows: ""
     above: str = ""  # HTML before the first conversation
 
     def policy(self, sources: str = "data:") -> str:
@@ -143,10 +147,12 @@ class _Page:
         self._addresses, self._looks, self._labels = addresses, looks, looks.labels
         self._embedded: set[str] = set()
         self._damaged: set[str] = set()
+        self._notes: dict[str, tuple[WindowNotes, ...]] = {}
 
     def conversation(self, whole: Whole, title: str) -> Iterator[str]:
         turns, following = line(whole), Following()
         names, self._damaged = names_of(turns), damaged(whole.turns)
+        self._notes = notes.latest(whole.notes)
         yield f'<main>\n<h1 dir="auto">{escape(title)}</h1>\n'
         yield f'<p class="when">{when(whole.conversation.created)}</p>\n'
         for turn in turns:
@@ -182,7 +188,8 @@ class _Page:
         if not sound:
             is_damaged = clip.digest in self._damaged
             missing = escape(self._labels.damaged_file if is_damaged else self._labels.missing)
-            yield f'<figure>\n{caption}<p class="note">{missing}</p>\n</figure>\n'
+            heard = self._looks.heard(self._notes.pop(clip.digest, ()), False)
+            yield f'<figure>\n{caption}<p class="note">{missing}</p>\n{heard}</figure>\n'
             return
         self._embedded.add(clip.digest)
         said = {
@@ -197,6 +204,7 @@ class _Page:
             f'aria-label="{escape(label)}" src="{sound}"></audio>\n'
         )
         yield from self._spectrum(clip, label)
+        yield self._looks.heard(self._notes.get(clip.digest, ()), True)
         yield "</figure>\n"
 
     def _spectrum(self, clip: ClipRef, label: str) -> Iterator[str]:

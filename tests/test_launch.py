@@ -8,7 +8,8 @@ import pytest
 
 import launch
 from model.audio import export
-from model.engine import Parrot
+from model.engine import Parrot, Room, Unheard
+from model.listening.notes import Word
 from model.machine import PACKAGED
 from tests.model.conftest import noise
 from tests.model.recordings import ffmpeg, voice, wav
@@ -77,6 +78,46 @@ def test_ask_goes_on_with_what_was_said(capsys, sounds, monkeypatch):
     assert said.splitlines()[-2:] == ["and you", "bye"] and "hello" in said
     talk = [("user", 1), *[("assistant", 0), ("user", 0)] * 2]
     assert heard == [talk[:1], talk[:3], talk]
+
+
+def test_ask_puts_a_task_in_its_own_words_or_in_others(capsys, sounds):
+    heard = "[heard 1.5 s] [emotion]"
+    said = ask(capsys, sounds / "talk.wav", "--task", "emotion")
+    assert said[:2] == (0, f"{heard} In what mood is the speaker?")
+    said = ask(capsys, "--task", "emotion", sounds / "talk.wav", "How is she?")
+    assert said[:2] == (0, f"{heard} How is she?")
+
+
+def test_ask_says_that_a_model_was_not_taught_a_task(capsys, sounds):
+    *_, told = ask(capsys, sounds / "talk.wav", "--task", "singer")
+    assert "parrot was not taught the task 'singer': its answer is a guess." in told
+
+
+def test_ask_says_which_recording_a_task_leaves_out(capsys, sounds, monkeypatch):
+    def room(self, messages, *, task=None):
+        first, *_ = messages[0].clips
+        return Room(9, 8192, (Unheard(first.digest, 0.0, first.seconds),) if task else ())
+
+    monkeypatch.setattr(Parrot, "room", room)
+    *_, told = ask(capsys, sounds / "talk.wav", sounds / "talk.mp3", "--task", "emotion")
+    assert told.splitlines() == ["Audio 1 is not heard: the task 'emotion' is about one recording."]
+    *_, told = ask(capsys, sounds / "talk.wav", sounds / "talk.mp3", "how?")
+    assert told == ""
+
+
+def test_ask_reads_what_the_engine_noted(capsys, sounds, monkeypatch):
+    given = []
+    real = Parrot.reply
+
+    def reply(self, messages, *how, **more):
+        given.extend(messages[-1].clips)
+        return real(self, messages, *how, **more)
+
+    monkeypatch.setattr(Parrot, "reply", reply)
+    parrot = Parrot(words=[Word(0.1, 0.4, "Hello")])
+    monkeypatch.setattr(launch, "open_engine", lambda words: parrot)
+    ask(capsys, sounds / "talk.wav", "what?")
+    assert [note.text for clip in given for note in clip.notes] == ["Hello"]
 
 
 @pytest.mark.skipif(not (PACKAGED / "config.json").exists(), reason="no weights in assets")
@@ -156,6 +197,7 @@ def test_info_tells_of_the_packaged_model(capsys):
     assert launch.main(["info"]) == 0
     told = capsys.readouterr().out
     assert "Earshot-mini" in told and "4 bits" in told and "Licence" in told
+    assert "Taught the tasks: transcribe, " in told
 
 
 def test_backup_and_restore_from_the_command_line(capsys, tmp_path):

@@ -22,7 +22,12 @@ const listeners = [];
 /** `listener()` when what will be sent has changed. */
 export const onChanged = listener => listeners.push(listener);
 
-const asked = ({ conversation, edits, list, text }) => ({ conversation, edits, text, clips: attached.clips(list) });
+let filled = "", task = ""; // what was put into the field, and the task that it asks for
+
+const asked = ({ conversation, edits, list, text }) => {
+  const isTask = text.trim() && text.trim() === filled;
+  return { conversation, edits, text, clips: attached.clips(list), task: isTask ? task : "" };
+};
 
 /** What will be sent: { conversation, text, clips, edits }. */
 export const draft = () => asked(shown);
@@ -37,12 +42,12 @@ const keep = settled(200, keepNow);
 export const isBusy = () => recording.isOn() || drafts.isBusy();
 export const focus = () => text.focus();
 
-/** Puts words into the field: after what the person wrote, in place of what was put there. */
-let filled = "";
-export function fill(words) {
-  const own = text.value.trim();
-  write(own && own !== filled ? `${own}\n${words}` : words);
-  filled = words;
+/** Puts words into the field: after what the person wrote, in place of what was put there. Alone, and
+ * unchanged, they are a `task` of the model's. */
+export function fill(words, named = "") {
+  const own = text.value.trim(), before = filled;
+  [filled, task] = [words, named];
+  write(own && own !== before ? `${own}\n${words}` : words);
   focus();
 }
 
@@ -121,7 +126,7 @@ export async function send(draft = shown) {
   });
 }
 
-/** Asks something that is in no draft: { text, clips }, in a new conversation. */
+/** Asks something that is in no draft: { text, clips, task }, in a new `conversation` or in one. */
 export const ask = question => isSending || begin({ conversation: "", edits: 0, ...question });
 
 async function begin(question, done = () => {}) {

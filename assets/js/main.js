@@ -10,6 +10,7 @@ import * as dropping from "./dropping.js";
 import * as earlier from "./earlier.js";
 import * as examples from "./examples.js";
 import * as guests from "./guests.js";
+import * as heard from "./heard.js";
 import { language, translate } from "./i18n.js";
 import * as host from "./host.js";
 import * as keys from "./keys.js";
@@ -44,6 +45,7 @@ export function start(element, server, look) {
   player.start();
   spectrum.start();
   marks.start();
+  heard.start();
   turns.start();
   earlier.start();
   aloud.start();

@@ -26,8 +26,16 @@ const isSeen = one => {
   return top >= 0 && bottom <= innerHeight - $("#composer").offsetHeight;
 };
 
+/** A sentence or a word of what was heard of a clip (app/note_display.py). */
+function playHeard(said) {
+  const { start, end } = said.dataset, one = said.closest("figure.clip");
+  playStretch(one, Number(start), Math.min(Number(end), Number(one.dataset.seconds)));
+}
+
 export function start() {
   document.addEventListener("click", event => {
+    const said = event.target.closest?.(".heard [data-start]");
+    if (said) return playHeard(said);
     const chip = event.target.closest?.(".mark[data-digest]");
     if (!chip) return;
     const from = Number(chip.dataset.start), one = playerFor(chip);

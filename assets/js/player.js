@@ -15,7 +15,7 @@ export const onMoved = listener => listeners.push(listener);
 export function figure(clip, number = 0) {
   const one = made(`<figure class="clip"><button type="button" class="play"></button><figcaption><b></b> <span dir="auto"></span></figcaption>
     <div class="wave"><canvas></canvas><input type="range" min="0" max="1000" value="0"></div><time></time>
-    <div class="more"><button type="button" class="tool spectrum"></button><button type="button" class="tool reuse"></button></div><audio preload="none"></audio></figure>`);
+    <div class="more"><button type="button" class="tool task" aria-haspopup="menu"></button><button type="button" class="tool spectrum"></button><button type="button" class="tool reuse"></button></div><audio preload="none"></audio></figure>`);
   Object.assign(one.dataset, { digest: clip.digest, name: clip.name, seconds: clip.seconds });
   $("time", one).textContent = clock(Math.round(clip.seconds));
   $("audio", one).src = `earshot/clips/${clip.digest}`;
@@ -32,7 +32,7 @@ export function label(one, number) {
   const say = key => t(key, { label: numbered || name });
   $(".play", one).setAttribute("aria-label", say("clip.play"));
   $("input", one).setAttribute("aria-label", say("clip.position"));
-  for (const [what, key] of [["spectrum", "clip.spectrum"], ["reuse", "clip.reuse"]]) {
+  for (const [what, key] of [["task", "clip.tasks"], ["spectrum", "clip.spectrum"], ["reuse", "clip.reuse"]]) {
     const button = $(`.${what}`, one);
     button.title = say(key);
     button.setAttribute("aria-label", say(key));

@@ -1,11 +1,16 @@
 """What was heard in a window of a clip, as data: words with times, language, sounds, voice, pitch.
 
 A note says what a reader took down, and how sure it was; nothing here listens. `as_data` and
-`from_data` are the form in which notes are stored and exported.
+`from_data` are the form in which notes are exported, `as_json` and `from_json` that in which those
+of a window are stored.
 """
 
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
 
+_LARGEST = 1e9  # of any number in a note
 DOUBTFUL = 0.5  # probability below which a word is shown as doubtful
 KIND, FAMILY, LANGUAGE, VOICE = "kind", "instrument family", "language", "voice"  # of `Label`
 
@@ -72,17 +77,53 @@ def as_data(note: Note) -> dict:
 
 def from_data(data: dict) -> Note:
     """The note of `as_data`. Data of a later version may have more fields: they are left out.
-    Raises ValueError where it is no note."""
+    Raises ValueError where it is no note: a value is missing, or of another type."""
     try:
-        values = {name: data[name] for name in Note.__dataclass_fields__ if name in data}
-        pitch = values.get("pitch")
-        values["words"] = tuple(_made(Word, word) for word in values.get("words", ()))
-        values["labels"] = tuple(_made(Label, label) for label in values.get("labels", ()))
-        values["pitch"] = _made(Pitch, pitch) if pitch else None
-        return Note(**values)
-    except (TypeError, KeyError, AttributeError) as e:
+        parts = {
+            "words": tuple(_made(Word, word) for word in data.get("words", ())),
+            "labels": tuple(_made(Label, label) for label in data.get("labels", ())),
+            "pitch": _made(Pitch, data["pitch"]) if data.get("pitch") else None,
+        }
+        return _made(Note, data | parts)
+    except (TypeError, KeyError, AttributeError, ValueError) as e:
         raise ValueError(f"no note: {e}") from e
 
 
+def as_json(notes: Iterable[Note]) -> str:
+    """The notes of a window as text."""
+    return json.dumps([as_data(note) for note in notes], ensure_ascii=False)
+
+
+def from_json(text: str) -> tuple[Note, ...]:
+    """The notes of a window, without those that are damaged."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(note for one in (data if isinstance(data, list) else ()) for note in _read(one))
+
+
+def _read(data: object) -> list[Note]:
+    try:
+        return [from_data(data)]
+    except ValueError:
+        return []
+
+
 def _made(kind: type, data: dict):
-    return kind(**{name: data[name] for name in kind.__dataclass_fields__ if name in data})
+    """Raises ValueError where a value is not of its field's type."""
+    values = {field.name: data[field.name] for field in fields(kind) if field.name in data}
+    for field in fields(kind):
+        if field.name in values and not _fits(values[field.name], field.type):
+            raise ValueError(f"{field.name} of a {kind.__name__.lower()} has another type")
+    return kind(**values)
+
+
+def _fits(value: object, kind: object) -> bool:
+    """Whether a value is one of a field's type. Lists and pitches were made here."""
+    if value is None:
+        return kind not in (float, str, bool)
+    if kind in (float, float | None):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and abs(value) < _LARGEST and isfinite(value)
+    return isinstance(value, kind) if kind in (str, bool) else True

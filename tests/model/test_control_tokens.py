@@ -4,11 +4,13 @@ it enters a prompt. An answer may hold times and tags."""
 import base64
 import json
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from model import spec, tokenizer
+from model.listening.notes import FAMILY, KIND, LANGUAGE, VOICE, Label, Note, Word
 from model.messages import Message
 from model.prompt import Renderer
 from model.tasks import TASKS
@@ -113,8 +115,19 @@ def enters_chat(role, *, begun=False):
     return rendered
 
 
+def enters_notes(renderer, parts):
+    """As what was said in a recording, and what a classifier called it."""
+    note = Note(start=0.0, end=0.1, reader="x", text="".join(parts), language="".join(parts))
+    words = tuple(Word(0.0, 0.1, part) for part in parts)
+    labels = tuple(Label(about, " ".join(parts), 0.9) for about in (KIND, FAMILY, VOICE, LANGUAGE))
+    withheld = replace(note, withheld=" ".join(parts))
+    clip = replace(CLIP, notes=(replace(note, words=words, labels=labels), note, withheld))
+    return renderer.chat([Message("user", (clip, "?"))], [split(clip)])
+
+
 PLACES = {  # where text enters a prompt
     "instructions": enters_chat("system"),
+    "notes": enters_notes,
     "a question": enters_chat("user"),
     "a question around recordings": enters_chat("user with sound"),
     "an answer": enters_chat("assistant"),

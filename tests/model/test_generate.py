@@ -13,6 +13,7 @@ from model.errors import DoesNotFit
 from model.generate import Sampler
 from model.longcontext import logn_scale, ntk_alpha
 from model.messages import Clip, Message, Missing, Sampling
+from model.tasks import TASKS
 from model.turnstile import Turnstile
 from model.windows import split
 from tests.model.conftest import noise, tiny_engine
@@ -162,6 +163,34 @@ def test_what_is_heard_names_each_window_and_its_clip_by_the_prompts_numbers():
         (0, 3, other.digest, 0.0, 3.0),
         *((2, 1, one.digest, *window) for window in windows),
     ]
+
+
+def test_a_task_by_tags_is_about_one_recording_and_what_it_leaves_out_is_told():
+    engine, first, second = tiny_engine(), noise(3), noise(2, seed=1)
+    earlier = [Message("user", (first, "?")), Message("assistant", ("a",))]
+    talk = [*earlier, Message("user", (second, "?"))]
+    room = engine.room(talk, task="caption")
+    assert [(u.digest, u.start, u.end) for u in room.unheard] == [(first.digest, 0, 3)]
+    assert [h.digest for h in room.heard if h.end > h.start] == [second.digest]
+    for task in ("caption", TASKS["caption"]):
+        read = engine._prompt(talk, task)
+        assert [window.clip.digest for window in read.windows] == [second.digest]
+    only_tags = tiny_engine(chats=False)
+    both = [Message("user", (first, second, "?"))]
+    assert [u.digest for u in only_tags.room(both, task="caption").unheard] == [first.digest]
+
+
+@pytest.mark.parametrize("task", ["caption", "same speaker"])
+def test_a_task_about_two_recordings_in_one_question_hears_both(task):
+    engine, both = tiny_engine(), [Message("user", (noise(3), noise(2, seed=1), "?"))]
+    assert len(engine._prompt(both, task).windows) == 2
+    assert engine.room(both, task=task).unheard == ()
+
+
+def test_a_model_that_was_taught_no_tags_is_asked_in_words():
+    engine, both = tiny_engine(reads_tags=False), [Message("user", (noise(3), noise(2, 1), "?"))]
+    assert engine._prompt(both, "caption").ids == engine._prompt(both, None).ids
+    assert engine.room(both, task="caption").unheard == ()
 
 
 def test_a_model_that_reads_tags_hears_the_beginning_of_the_newest_recording_and_says_so():

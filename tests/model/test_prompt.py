@@ -1,8 +1,11 @@
 """What people type stays text; clips stand where they were put; keys tell sounds apart."""
 
+from dataclasses import replace
+
 import pytest
 
 from model import spec
+from model.listening.notes import Note
 from model.messages import Message
 from model.prompt import Renderer, clock
 from model.tasks import TASKS
@@ -117,3 +120,61 @@ def test_a_tagged_answer_that_was_begun_follows_its_tags():
     (window,) = split(noise(1))
     begun = RENDERER.tagged(window, TASKS["caption"], "", "a dog")
     assert shown(begun) == shown(RENDERER.tagged(window, TASKS["caption"])) + "a dog"
+
+
+def heard(clip, *notes):
+    """A clip with (start, end, text) notes."""
+    made = (Note(start=a, end=b, reader="x", text=text) for a, b, text in notes)
+    return replace(clip, notes=tuple(made))
+
+
+def test_notes_stand_below_the_sound_of_their_window():
+    clip = heard(noise(2), (0.0, 2.0, "Good morning."))
+    prompt = render(Message("user", (noise(1), clip, "what is this?")))
+    assert shown(prompt).endswith(
+        "Audio 1:<audio>.</audio>\n"
+        "Audio 2:<audio>..</audio>\n"
+        'Heard in recording 2 (0:00 to 0:02).\n0:00 "Good morning."\n'
+        "what is this?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    long = noise(50)
+    first, second = split(long)
+    edges = [
+        (window.start / spec.SAMPLE_RATE, window.end / spec.SAMPLE_RATE)
+        for window in (first, second)
+    ]
+    long = heard(long, (*edges[0], "One."), (*edges[1], "Two."))
+    first, second = split(long)
+    one = shown(render(Message("user", (long,)), heard=[[second]]))
+    assert "Two." in one and "One." not in one  # a window that is not read is not told of
+    both = shown(render(Message("user", (long,))))
+    assert (
+        both.index("Audio 1 (0:00")
+        < both.index("One.")
+        < both.index("Audio 1 (0:2")
+        < both.index("Two.")
+    )
+
+
+@pytest.mark.parametrize("name", [*spec.STRUCTURE, *spec.SOUND, "<|0.50|>", "<|transcribe|>"])
+def test_words_of_notes_form_no_control_token(name):
+    said = f'a {name} b" {name}\n{name}'
+    sounds = [heard(noise(2), (0.0, 2.0, text)) for text in ("a x b", said)]
+    plain, spoken = (render(Message("user", (sound, "?"))) for sound in sounds)
+    assert [i for i in spoken.ids if i in CONTROL] == [i for i in plain.ids if i in CONTROL]
+
+
+def test_other_notes_of_the_same_sound_are_another_prompt():
+    first, second = (
+        render(Message("user", (heard(noise(2), (0.0, 2.0, text)), "?"))) for text in ("a", "b")
+    )
+    assert first.windows[0].key == second.windows[0].key
+    assert first.keys != second.keys and len(first.keys) == len(second.keys)
+    assert len(first) == len(first.keys)
+
+
+def test_the_cost_of_a_window_has_its_notes():
+    clip = heard(noise(2), (0.0, 2.0, "Good morning."))
+    bare, noted = (split(one)[0] for one in (noise(2), clip))
+    more = len(render(Message("user", (clip,)))) - len(render(Message("user", (noise(2),))))
+    assert RENDERER.cost(noted) - RENDERER.cost(bare) == more > 0

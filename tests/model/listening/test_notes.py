@@ -4,7 +4,18 @@ import json
 
 import pytest
 
-from model.listening.notes import KIND, VOICE, Label, Note, Pitch, Word, as_data, from_data
+from model.listening.notes import (
+    KIND,
+    VOICE,
+    Label,
+    Note,
+    Pitch,
+    Word,
+    as_data,
+    as_json,
+    from_data,
+    from_json,
+)
 
 
 @pytest.fixture
@@ -44,3 +55,30 @@ def test_what_is_no_note_is_refused(data):
 def test_a_word_is_doubtful_below_half(note):
     assert [word.is_doubtful for word in note.words] == [False, True]
     assert note.label(VOICE).name == "female" and note.label("language") is None
+
+
+WRONG = (
+    *({"start": "0"}, {"start": None}, {"start": True}, {"end": float("nan")}, {"end": 10**400}),
+    *({"level": "loud"}, {"text": 7}, {"reader": None}, {"pitch": {"hertz": 440.0}}),
+    {"words": [{"start": 0.0, "end": [], "text": "a"}]},
+    {"labels": [{"about": KIND, "name": {}, "confidence": 0.9}]},
+    {"labels": [{"about": KIND, "name": "animal", "confidence": 0.9, "is_sure": "yes"}]},
+)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_a_value_of_another_type_is_refused(note, wrong):
+    with pytest.raises(ValueError, match="no note"):
+        from_data(as_data(note) | wrong)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_of_stored_notes_a_damaged_one_is_left_out(note, wrong):
+    stored = json.loads(as_json([note, note]))
+    stored[0] |= wrong
+    assert from_json(json.dumps(stored)) == (note,)
+
+
+@pytest.mark.parametrize("text", ["", "[", "{}", "3", "null", "[" * 100_000, '[{"start": 1'])
+def test_what_was_stored_and_is_no_list_is_nothing(text):
+    assert from_json(text) == ()
