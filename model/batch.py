@@ -36,11 +36,13 @@ def answers(
     limits: Sequence[int],
     stop: Collection[int],
     banned: Collection[int] = (),
+    allowed: Sequence[Callable[[Sequence[int]], Collection[int]]] = (),
 ) -> list[list[int]]:
     """At most `limits` token ids for each prompt, until one of `stop`, or until it turns in
     circles (model/circles.py). All prompts need the same
     rotary widening (`alpha` in model/longcontext.py). `hear` gives the span of a window, encoded
-    alone, so that no row depends on another."""
+    alone, so that no row depends on another. `allowed` tells for each prompt, from its answer so
+    far, which ids may come next (model/listening/quoting.py); without it any may."""
     alphas = {model.config.alpha(len(prompt)) for prompt in prompts}
     assert len(alphas) == 1, f"prompts under different rotary bases: {alphas}"
     (alpha,) = alphas
@@ -53,6 +55,8 @@ def answers(
     logits, rows, n = _read(model, prompts, hear, past, alpha), list(range(len(prompts))), 0
     while True:
         logits[:, never] = -torch.inf
+        for i, row in enumerate(rows if allowed else ()):
+            logits[i] += _only(allowed[row](found[row]), logits[i])
         tokens = logits.argmax(-1)  # (rows,)
         going = []
         for i, token in enumerate(tokens.tolist()):
@@ -70,6 +74,13 @@ def answers(
             rows = [rows[i] for i in going]
         logits = _step(model, tokens, lengths, past, n, alpha)
         n += 1
+
+
+def _only(ids: Collection[int], logits: torch.Tensor) -> torch.Tensor:
+    """What is added to logits (vocabulary,) so that none but these ids are left."""
+    rule = torch.full_like(logits, -torch.inf)
+    rule[torch.tensor(sorted(ids), dtype=torch.long, device=logits.device)] = 0
+    return rule
 
 
 def _read(model, prompts, hear, past: KeyValues, alpha: float) -> torch.Tensor:
