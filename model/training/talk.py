@@ -5,7 +5,8 @@ own answers to simple prompts, and what it cannot know: what it is now, and when
 
 BASE is the folder of the plain language model, as transformers reads it. A line of OUT is one
 dialogue: {"turns": [[question, answer], ...], "ended": whether the last answer is whole}.
-Sums, capitals and the like are kept only where the base model is right.
+Sums, capitals and the like are kept only where the base model is right. With --prompts FILE, as
+`chat_prompts.txt`, it answers the prompts of that file, one a line, and nothing else.
 """
 
 import argparse
@@ -366,9 +367,14 @@ def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Let the base model answer simple prompts.")
     cli.add_argument("base", type=as_path)
     cli.add_argument("out", type=as_path)
+    cli.add_argument("--prompts", type=as_path, metavar="FILE", help="one a line")
     args = cli.parse_args(argv)
+    first, asked = [written()], prompts()
+    if args.prompts:
+        lines_of_file = args.prompts.read_text(encoding="utf-8").splitlines()
+        first, asked = [], [Prompt(line.strip()) for line in lines_of_file if line.strip()]
     with open(args.out, "w", encoding="utf-8") as out:
-        for rows in chain([written()], dialogues(Base(args.base), prompts())):
+        for rows in chain(first, dialogues(Base(args.base), asked)):
             out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             out.flush()
 
