@@ -22,7 +22,7 @@ from model.paths import as_path, from_environment  # noqa: E402
 from model.tasks import TASKS  # noqa: E402
 from sessions.errors import DAMAGED, StoreError  # noqa: E402
 
-STAGES = ("warmstart", "pretrain", "sft", "joint", "adapt")  # model/training/stages.py
+STAGES = ("warmstart", "pretrain", "sft", "joint", "adapt", "notes")  # model/training/stages.py
 COMMANDS = (
     *("ui", "ask", "talk", "listen", "doctor", "download", "info", "evaluate", "train"),
     *("backup", "restore"),
@@ -189,8 +189,9 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     words = cli.parse_args(argv)
     if words.command == "evaluate" and not (words.manifest or (words.benchmark and words.root)):
         evaluate.error("give recordings: --manifest FILE, or --benchmark NAME with --root DIR")
-    if words.command == "train" and not words.toy and not (words.data and words.out):
-        train.error("give the recordings with --data and a folder with --out, or try --toy")
+    if words.command == "train" and not words.toy:
+        if not words.out or not words.data and words.stage != "notes":
+            train.error("give the recordings with --data and a folder with --out, or try --toy")
     if words.command == "ui":
         try:
             words.wish = _wish(words)
@@ -708,7 +709,7 @@ def run_train(words: argparse.Namespace) -> None:
     chosen = ((name, value) for name, value in vars(words).items() if value is not None)
     given = {name: value for name, value in chosen if value is not False}
     del given["command"]
-    given["data"] = tuple(words.data)
+    given["data"] = tuple(words.data or ())
     given["base"] = weights.find(given.get("base", weights.DEFAULT), _models(words))
     given["seconds"] = given.pop("seconds_per_batch", Plan.seconds)
     given["weights"] = dict(given.get("weights", ()))

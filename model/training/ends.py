@@ -84,6 +84,9 @@ def choose(learner: Learner, stage: Stage, *, last_layers: int | None = None) ->
     n = len(learner.model.audio.layers)
     first = n - (n if last_layers is None else last_layers)
     adapted = any(".lora_" in name for name, _ in learner.named_parameters())
+    lowest = round(stage.fixed * len(learner.model.llm.layers))
+    if learner.carried is not None:
+        lowest = max(lowest, learner.carried.layer + 1)
     chosen = []
     for name, weight in learner.named_parameters():
         learns = name.startswith(stage.learns)
@@ -91,8 +94,8 @@ def choose(learner: Learner, stage: Stage, *, last_layers: int | None = None) ->
             learns = learns and int(name.split(".")[3]) >= first
         if name.startswith("model.llm.") and adapted:
             learns = learns and ".lora_" in name
-        if name.startswith("model.llm.layers.") and learner.carried is not None:
-            learns = learns and int(name.split(".")[3]) > learner.carried.layer
+        if name.startswith("model.llm.layers."):
+            learns = learns and int(name.split(".")[3]) >= lowest
         if name == "model.llm.embed_tokens.weight":
             learns = False  # a run meets few of the words: the others would be left behind
         weight.requires_grad_(learns)

@@ -9,7 +9,7 @@ from pathlib import Path
 from model import checkpoint
 from model.errors import EarshotError
 from model.training import data, mixture
-from model.training.stages import STAGES
+from model.training.stages import NOTES, STAGES
 
 NAME = "plan.json"
 PASSES, FEWEST = 12, 150  # over the recordings of one's own, and steps at least
@@ -92,6 +92,8 @@ class Plan:
             raise CannotTrain("--weights are numbers of at least 0.")
         if not self.steps and not self.minutes and self.stage != "adapt":
             raise CannotTrain("How long is it to learn? Give --minutes or --steps.")
+        if STAGES[self.stage].asks == NOTES and self.data:
+            raise CannotTrain("This stage makes its own passages: leave out --data.")
         if self.teacher and not STAGES[self.stage].asks:
             raise CannotTrain("In a warm start nothing is said that --teacher could know better.")
         if self.bits == 4 and (self.full or STAGES[self.stage].hears):
@@ -112,7 +114,9 @@ def settled(plan: Plan, rows: Sequence[data.Row]) -> Plan:
     if warm_up is None:
         warm_up = min(WARM_UP, max(1, steps // 10)) if steps else WARM_UP
     rate = plan.rate or STAGES[plan.stage].rate
-    return replace(plan, steps=steps, bits=bits, ctc_share=share, rate=rate, warm_up=warm_up)
+    full = plan.full or STAGES[plan.stage].asks == NOTES  # its layers learn themselves
+    given = {"steps": steps, "bits": bits, "ctc_share": share, "rate": rate, "warm_up": warm_up}
+    return replace(plan, full=full, **given)
 
 
 def in_four_bits(plan: Plan) -> bool:

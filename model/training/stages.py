@@ -7,6 +7,8 @@ sft        conversations in ChatML; the ear is fixed, the language model learns 
 joint      conversations; the ear and the language model's adapters learn together (the paper has no
            such stage: a small language model leaves more for the ear to learn)
 adapt      sft on recordings of one's own
+notes      conversations from notes of recordings, without any sound: the upper layers of the
+           language model learn to quote what was heard (model/training/heard_passages.py)
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from torch import nn
 from model.training import carry
 
 CARRIED_FASTER = 7.0  # what reads the carried (model/training/carry.py): it begins at zero
-TAGS, CHAT, READS = "tags", "chat", ""  # what is asked; READS: nothing, the ear reads
+TAGS, CHAT, NOTES, READS = "tags", "chat", "notes", ""  # what is asked; READS: the ear reads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +26,12 @@ class Stage:
     """`learns` are beginnings of names; `rate` is the peak, times what `faster` says of a name."""
 
     learns: tuple[str, ...]
-    asks: str  # TAGS, CHAT or READS
+    asks: str  # TAGS, CHAT, NOTES or READS
     rate: float
     rough: float  # share of clips that is roughened
     plainly: float = 0.0  # share of batches of conversations with nothing made of the rows
     beside: float = 0.0  # share of them with several conversations about each clip
+    fixed: float = 0.0  # share of the language model's layers, the first ones, that stay
     faster: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -65,6 +68,7 @@ STAGES = {
         faster=_EAR_FIRST | {_LLM: 16.0},
     ),
     "adapt": Stage(learns=(_LLM,), asks=CHAT, rate=5e-4, rough=0.3, plainly=0.7),
+    "notes": Stage(learns=(_LLM,), asks=NOTES, rate=3e-4, rough=0.0, fixed=0.27),
 }
 
 

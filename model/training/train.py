@@ -28,11 +28,12 @@ from transformers.trainer_utils import get_last_checkpoint, set_seed
 
 from model import cuda
 from model.prompt import Renderer
-from model.training import data, ends, mixture, toy
+from model.training import data, ends, mixture, notes_check, toy
 from model.training.batches import Batches, Chat, Tags
 from model.training.course import Course
+from model.training.notes_batches import NotesBatches
 from model.training.plan import CannotTrain, Plan, in_four_bits, settled
-from model.training.stages import CHAT, STAGES, TAGS
+from model.training.stages import CHAT, NOTES, STAGES, TAGS
 from model.training.trainer import StageTrainer
 
 
@@ -44,11 +45,7 @@ def run(
     A run that a signal stopped (or that stops after step `stop_at`) leaves its checkpoint, and no
     model yet. Raises EarshotError.
     """
-    rows, told = data.within((r for file in plan.data for r in data.read(file)), plan.longest)
-    if plan.stage == "warmstart":
-        rows = [row for row in rows if row.task == data.SPEECH_TASK]
-    if not rows:
-        raise CannotTrain(f"There is nothing to learn from in {_names(plan)}.")
+    rows, told = _rows(plan)
     plan = settled(plan, rows)
     course = Course(plan.steps, plan.minutes, warm_up=plan.warm_up)
     args = _arguments(plan, course, tell)
@@ -64,14 +61,19 @@ def run(
     learner, renderer, _ = ends.begin(plan, said, args.device)
     if plan.gradient_checkpointing:
         learner.checkpoint_gradients()
-    batches = mixed(plan, rows, renderer, chats=learner.model.config.chats)
-    for line in _summary(rows, told, plan):
-        tell(line)
+    if STAGES[plan.stage].asks == NOTES:
+        batches = NotesBatches(renderer, plan.talk, seed=plan.seed)
+    else:
+        batches = mixed(plan, rows, renderer, chats=learner.model.config.chats)
+        for line in _summary(rows, told, plan):
+            tell(line)
     n = sum(p.numel() for p in learner.parameters() if p.requires_grad)
     tell(f"{n / 1e6:.1f} M weights learn.")
     trainer = StageTrainer(learner, args, batches, course, plan, tell=tell, stop_at=stop_at)
     if is_first:
         plan.save()
+        if isinstance(batches, NotesBatches):
+            trainer.add_callback(notes_check.Checks(learner, batches, plan.out, tell))
     trainer.train(resume_from_checkpoint=last)
     step = trainer.state.global_step
     if not course.is_over(step):
@@ -94,7 +96,7 @@ def try_out(stage: str, tell: Callable[[str], None] = print) -> list[float]:
         plan = Plan(
             stage=stage,
             base=base,
-            data=(manifest,),
+            data=() if STAGES[stage].asks == NOTES else (manifest,),
             out=Path(folder) / "out",
             steps=24,
             warm_up=4,
@@ -123,6 +125,18 @@ def _alike(resumed: list[float], losses: list[float]) -> bool:
         return resumed == losses
     pairs = zip(resumed, losses, strict=True)
     return len(resumed) == len(losses) and all(isclose(a, b, rel_tol=0.05) for a, b in pairs)
+
+
+def _rows(plan: Plan) -> tuple[list[data.Row], Counter]:
+    """What the stage learns from of the manifests, and what is said of the rest."""
+    if STAGES[plan.stage].asks == NOTES:
+        return [], Counter()
+    rows, told = data.within((r for file in plan.data for r in data.read(file)), plan.longest)
+    if plan.stage == "warmstart":
+        rows = [row for row in rows if row.task == data.SPEECH_TASK]
+    if not rows:
+        raise CannotTrain(f"There is nothing to learn from in {_names(plan)}.")
+    return rows, told
 
 
 def _in_silence(line: str) -> None:

@@ -33,7 +33,7 @@ def world(tmp_path_factory):
 def plan_of(world, out: Path, stage: str = "pretrain", **more) -> Plan:
     base, manifest = world
     more = {"steps": 4, "warm_up": 2, "seconds": 5, "rate": 2e-3, "log_every": 1} | more
-    return Plan(stage=stage, base=base, data=(manifest,), out=out, **more)
+    return Plan(stage=stage, base=base, out=out, **{"data": (manifest,)} | more)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -45,7 +45,7 @@ def silent(line: str) -> None:
     pass
 
 
-@pytest.mark.parametrize("stage", ["pretrain", "sft"])
+@pytest.mark.parametrize("stage", ["pretrain", "sft", "notes"])
 def test_a_stage_lowers_the_loss_and_a_stop_changes_nothing(stage, capsys):
     losses = train.try_out(stage)  # which compares a run with one that was stopped and resumed
     assert losses[-1] < losses[0]
@@ -67,6 +67,21 @@ def test_only_what_should_learn_changes(world, tmp_path, stage):
     rows = (before["llm.embed_tokens.weight"] != after["llm.embed_tokens.weight"]).any(1)
     n_new = 310  # tags; all of them learn, as what is not to be said
     assert rows[-n_new:].all() and not rows[:-n_new].any()
+
+
+def test_the_stage_of_notes_leaves_the_lower_layers_and_tells_how_far_it_is(world, tmp_path):
+    out = tmp_path / "out"
+    train.run(plan_of(world, out, "notes", data=(), steps=3), silent)
+    before, after = weights(world[0]), weights(out)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed and all(name.startswith(("llm.layers.1.", "llm.norm.")) for name in changed)
+    (line,) = map(json.loads, (out / "checks.jsonl").read_text().splitlines())
+    assert line["step"] == 3 and line["unit"]["answers"] >= 10 and 0 <= line["unit"]["right"] <= 1
+
+
+def test_the_stage_of_notes_takes_no_recordings(world, tmp_path):
+    with pytest.raises(CannotTrain, match="leave out --data"):
+        plan_of(world, tmp_path / "out", "notes")
 
 
 def silent_arguments(plan):
