@@ -5,9 +5,9 @@
     python -m model.evaluation.question_answering MODEL --quoting  # only words heard or asked
 
 The examination is written by hand and for the end of a stage of training: nothing may be learned
-from it or chosen by it. An answer is right if it holds the right words and has 25 words at most;
-where the passage does not say, if it says so. A later turn is asked after the question that it
-follows, with the model's own answer to that.
+from it or chosen by it. An answer is right if it holds the right words and, from notes, has 25
+words at most; where the passage does not say, if it says so. A later turn is asked after the
+question that it follows, with the model's own answer to that.
 """
 
 import argparse
@@ -36,7 +36,7 @@ FOLDER = Path(__file__).parent
 PASSAGES, PLAIN = FOLDER / "questions_from_notes.jsonl", FOLDER / "plain_chat.jsonl"
 MOST_WORDS = 25  # of an answer that counts as right
 LIMIT = 60  # tokens of an answer
-UNANSWERABLE = "unanswerable"
+UNANSWERABLE, ALONE = "unanswerable", "plain"  # kinds; ALONE: without recordings
 ANSWERED, REFUSED, FALSELY, LATER = (
     "answered rightly",
     "refused where unanswerable",
@@ -115,7 +115,7 @@ def is_right(asked: Question, answer: str) -> bool:
     if asked.kind == "yesno" and said[:1] == ["yes"] and "yes" not in map(str.lower, asked.accept):
         return False
     has = any(_has(answer, way, apostrophe) for way in asked.accept for apostrophe in ("", " "))
-    return has and len(said) <= MOST_WORDS
+    return has and (len(said) <= MOST_WORDS or asked.kind == ALONE)
 
 
 def _has(answer: str, way: str, apostrophe: str) -> bool:
@@ -144,7 +144,7 @@ def passages(file: Path = PASSAGES) -> list[Question]:
 def plain(file: Path = PLAIN) -> list[Question]:
     """Questions without any recording."""
     told = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-    return [Question("", q["question"], "plain", tuple(q["accept"])) for q in told]
+    return [Question("", q["question"], ALONE, tuple(q["accept"])) for q in told]
 
 
 def note(sentences: Sequence[tuple[float, float, str]]) -> Note:

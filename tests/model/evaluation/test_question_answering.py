@@ -28,6 +28,7 @@ def asked(kind, *accept, follows=None):
         ("many", ["six", "6"], "16 days.", False),
         ("where", ["coach F"], "In Coach F.", True),
         ("who", ["Ann"], "Ann " + "and so on " * 9, False),  # 28 words
+        ("plain", ["Ann"], "Ann " + "and so on " * 9, True),
         ("whose", ["Agnieszka's"], "Agnieszka’s toes.", True),
         ("who", ["Agnieszka"], "Agnieszka's.", True),
         ("yesno", ["no", "couldn't"], "No, he couldn't.", True),
