@@ -1,16 +1,20 @@
 """What a recogniser does to words: notes with its mistakes, each word beside what was written of
-it, so that an answer can be quoted as it stands there."""
+it, so that an answer can be quoted as it stands there. Mistakes that were counted
+(gather_reader_errors.py) come first; words that were never counted get what sounds like them."""
 
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
 
 from model.training.passage_questions import words
 
-TABLE = Path(__file__).parent / "passages" / "reader_errors.json"  # word: what was read of it
+TABLE = Path(__file__).parent / "passages" / "reader_errors.json"
+UNSEEN = 4  # sayings of a word that count beside those in the table, with errors as in all words
+MOST = 0.7  # chance of an error in a word
 LOST, DOUBLED, CONFUSED = 0.12, 0.06, 0.2  # shares of errors in words that the table has not
 _SMALL = (
     "the a an and of in to it he they is are were where there for four on at that this as was has"
@@ -21,18 +25,36 @@ _SOUNDS = (  # letters that are heard for each other
 ).split("|")
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What was read of words: of each, how often it is misread, as a multiple of all words, and
+    what was written instead."""
+
+    risks: dict[str, float]
+    read: dict[str, tuple[tuple[str, ...], tuple[int, ...]]]  # and how often
+
+
 @cache
-def table() -> dict[str, tuple[str, ...]]:
-    """Words in small letters, with what a reader wrote for them; as often as it did."""
-    if not TABLE.exists():
-        return {}
-    return {word: tuple(read) for word, read in json.loads(TABLE.read_text("utf-8")).items()}
+def counted(file: Path = TABLE) -> Counted:
+    """The table of a file; an empty one where there is none."""
+    told = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    wrong = {word: sum(read.values()) for word, (_, read) in told.items()}
+    overall = sum(wrong.values()) / max(1, sum(n for n, _ in told.values()))
+    risks = {word: (wrong[word] / overall + UNSEEN) / (n + UNSEEN) for word, (n, _) in told.items()}
+    read = {word: (tuple(r), tuple(r.values())) for word, (_, r) in told.items() if r}
+    return Counted(risks, read)
 
 
-def misread(rng: Random, text: str, rate: float) -> list[tuple[str, str]]:
+def misread(
+    rng: Random, text: str, rate: float, table: Counted | None = None
+) -> list[tuple[str, str]]:
     """Each word of a sentence with what was written of it: "" where it was lost. `rate` is the
-    chance of an error in a word."""
-    return [(word, _misread(rng, word) if rng.random() < rate else word) for word in text.split()]
+    chance of an error in a word, on average."""
+    table, read = table or counted(), []
+    for word in text.split():
+        risk = rate * table.risks.get(_bare(word), 1.0)
+        read.append((word, _misread(rng, word, table) if rng.random() < min(risk, MOST) else word))
+    return read
 
 
 def written(read: Sequence[tuple[str, str]]) -> str:
@@ -56,10 +78,14 @@ def quoted(answer: str, read: Sequence[tuple[str, str]]) -> str | None:
     return None
 
 
-def _misread(rng: Random, word: str) -> str:
-    bare = word.strip(".,;:!?\"'").lower()
-    if known := table().get(bare):
-        return _dressed(rng.choice(known), word)
+def _bare(word: str) -> str:
+    return word.strip(".,;:!?\"'").lower()
+
+
+def _misread(rng: Random, word: str, table: Counted) -> str:
+    bare = _bare(word)
+    if bare in table.read:
+        return _dressed(rng.choices(*table.read[bare])[0], word)
     kind = rng.random()
     if kind < LOST:
         return ""
@@ -85,5 +111,5 @@ def _like(rng: Random, bare: str) -> str:
 
 def _dressed(read: str, word: str) -> str:
     """With the capital and the marks of the word that it stands for."""
-    tail = re.search(r"[.,;:!?]*$", word)[0]
+    tail = re.search(r"[.,;:!?]*$", word)[0] if read else ""
     return (read[:1].upper() + read[1:] if word[:1].isupper() else read) + tail

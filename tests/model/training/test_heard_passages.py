@@ -1,6 +1,8 @@
 """Answers to learn are true of the notes: quoted as a reader wrote the words, or refused."""
 
+import json
 import re
+from collections import Counter
 from itertools import islice
 from random import Random
 
@@ -8,10 +10,11 @@ import pytest
 
 from model.listening.notes import FAMILY, KIND, VOICE, Label, Note, Pitch
 from model.training import heard_passages, wordings
+from model.training.gather_reader_errors import beside
 from model.training.heard_passages import NO_WORDS, NOT_TAKEN, examples
 from model.training.passage_questions import NO_ANSWER, words
 from model.training.passage_tellings import Passage, Recording, Sentence, Turn
-from model.training.reader_errors import misread, quoted, written
+from model.training.reader_errors import counted, misread, quoted, written
 from model.training.spoken_commands import command
 
 QUOTED = ("who", "what", "where", "when", "why", "many", "price", "number", "phone", "ask", "begin")
@@ -98,6 +101,27 @@ def test_errors_come_as_often_as_they_should():
     share = sum(said != there for said, there in read) / len(read)
     assert 0.13 < share < 0.22
     assert misread(Random(1), text, 0.0) == [(word, word) for word in text.split()]
+
+
+def test_what_was_counted_is_misread_as_it_was(tmp_path):
+    file = tmp_path / "errors.json"
+    table = {"grey": [40, {"great": 20, "": 10}], "the": [400, {}], "house": [60, {}]}
+    file.write_text(json.dumps(table))
+    counts = counted(file)
+    assert counts.risks["grey"] > 5 > 1 > counts.risks["the"] > 0
+    read = [misread(Random(seed), "The Grey, house", 0.06, counts) for seed in range(400)]
+    greys = Counter(pairs[1][1] for pairs in read)
+    assert greys.keys() == {"Grey,", "Great,", ""} and greys["Great,"] > greys[""] > 20
+    assert sum(pairs[0][1] != "The" for pairs in read) < 15
+
+
+def test_words_are_laid_beside_those_that_were_said():
+    said = "we met sam at half past nine on friday".split()
+    written = "we met some at half past 9 o clock friday".split()
+    pairs = dict(beside(said, written))
+    assert pairs["sam"] == "some" and pairs["friday"] == "friday"
+    assert pairs.get("on") != "friday"
+    assert dict(beside(["a", "b"], ["a"])) == {"a": "a", "b": ""}
 
 
 @pytest.fixture
