@@ -28,7 +28,7 @@ TALKS = 7  # dialogues in such a row
 TALK_BESIDE = 0.15  # share of the other rows that have a plain question, too
 FILLED = 0.25  # share of recordings with tokens where slots will be
 SLOTS = 40  # of these tokens at most
-UNNUMBERED = 0.3  # share of single recordings whose notes tell no number
+UNNUMBERED = 0.05  # share of single recordings whose notes tell no number
 POOL = 4  # rows drawn for each one of a batch, so that rows of like length stand together
 
 

@@ -1,21 +1,38 @@
-"""How far the stage of notes has come: answers on passages kept back from it, told every quarter of
-an hour and written to checks.jsonl. Not the examination (model/evaluation/question_answering.py).
+"""How far the stage of notes has come, on passages kept back from it. Not the examination
+(model/evaluation/question_answering.py), which nothing is chosen by.
 
 Kept back are the last wording of each question of units that are trained on ("wording") and whole
-units ("unit"). An answer is right here if each of its tokens is the likeliest after those before.
+units ("unit"). While a run goes on, every quarter of an hour is told how many answers are foretold
+whole: each token the likeliest after those before (checks.jsonl). A model's own answers are scored
+with the examination's rules by
+
+    python -m model.training.notes_check MODEL --held unit
+    python -m model.training.notes_check MODEL --held unit --quoting
 """
 
+import argparse
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import torch
 from transformers import TrainerCallback
 
+from model.evaluation.question_answering import (
+    MOST_WORDS,
+    UNANSWERABLE,
+    Answering,
+    Question,
+    examine,
+    is_refusal,
+)
+from model.paths import as_path
 from model.training.dialogues import IGNORED
+from model.training.heard_passages import Example, examples
 from model.training.learner import Learner
-from model.training.notes_batches import NotesBatches
+from model.training.notes_batches import NotesBatches, opening
 
 FILE = "checks.jsonl"
 EVERY = 3  # saved checkpoints
@@ -70,3 +87,47 @@ def check(learner: Learner, made: list[dict[str, torch.Tensor]]) -> dict[str, fl
     learner.train(was_training)
     share = sum(right.values()) / max(1, len(right))
     return {"right": share, "answers": len(right), "loss": sum(losses) / max(1, len(losses))}
+
+
+def questions(held: str, count: int) -> list[Question]:
+    """Questions on passages kept back, those with short answers, as the examination asks them."""
+    found: list[Question] = []
+    for made in examples(SEED, held):
+        found += _asked(made)
+        if len(found) >= count:
+            return found[:count]
+    return found
+
+
+def _asked(made: Example) -> Iterator[Question]:
+    before = "".join(map(str, opening(made.recordings, Random(0), lambda note: [])))
+    for turns in made.conversations:
+        last: Question | None = None
+        for turn in turns:
+            if len(turn.answer.split()) > MOST_WORDS:
+                break
+            kind = UNANSWERABLE if is_refusal(turn.answer) else turn.kind
+            accept = () if kind == UNANSWERABLE else (turn.answer,)
+            last = Question(before, turn.question, kind, accept, last)
+            yield last
+
+
+def main(argv: list[str] | None = None) -> None:
+    cli = argparse.ArgumentParser(description="Score a model's answers on passages kept back.")
+    cli.add_argument("model", type=as_path, help="a checkpoint folder")
+    cli.add_argument("--held", choices=KEPT_BACK, default="unit")
+    cli.add_argument("--count", type=int, default=150, help="questions; default: %(default)s")
+    cli.add_argument("--quoting", action="store_true", help="only words that were heard or asked")
+    cli.add_argument("--out", type=as_path, metavar="FILE", help="every answer, as JSON lines")
+    args = cli.parse_args(argv)
+    answering = Answering.open(args.model, quoting=args.quoting)
+    report = examine(answering, questions(args.held, args.count))
+    if args.out:
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in report.rows)
+        args.out.write_text("".join(lines), encoding="utf-8")
+    for line in report.lines():
+        print(line)
+
+
+if __name__ == "__main__":
+    main()
