@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from app.i18n import Language
@@ -10,6 +11,7 @@ from model.listening.notes import FAMILY, KIND, LANGUAGE, VOICE, Label, Note, Wo
 from model.listening.notes_as_text import clock
 from sessions.records import WindowNotes
 
+MOST_WORDS = 1000  # of a clip that play one by one; of a longer one sentences do
 LINE = 16  # words of a line at most: each line has a time that plays
 UNSURE = 0.5  # confidence below which a pitch is not sure
 REASONS = ("silence", "noise", "music", "loop")  # of `Note.withheld`, that are told in words
@@ -25,12 +27,18 @@ def folded(windows: Sequence[WindowNotes], language: Language, *, plays: bool = 
     notes = _notes(windows)
     if not notes:
         return ""
-    sections = "".join(_section(note, len(notes) > 1, language, plays) for note in notes)
+    how = _Section(
+        language,
+        is_titled=len(notes) > 1,
+        plays=plays,
+        words_play=plays and sum(len(note.words) for note in notes) <= MOST_WORDS,
+    )
+    sections = "".join(map(how.html, notes))
     n = sum(word.is_doubtful for note in notes for word in note.words)
-    legend = f'<p class="legend">{language.say("heard.doubtful", n=n)}</p>' if n else ""
+    legend = f'<div class="legend">{language.say("heard.doubtful", n=n)}</div>' if n else ""
     return (
         f'<details class="heard"><summary>{language.say("heard.title")}</summary>{legend}'
-        f'{sections}<p class="reader">{escape(_readers(notes, language))}</p></details>'
+        f'{sections}<div class="reader">{escape(_readers(notes, language))}</div></details>'
     )
 
 
@@ -63,39 +71,49 @@ def _readers(notes: Iterable[Note], language: Language) -> str:
     return language.say("heard.by", name=language.say("and").join(names))
 
 
-def _section(note: Note, is_one_of_several: bool, language: Language, plays: bool) -> str:
-    title = f"<h4>{clock(note.start)}–{clock(note.end)}</h4>" if is_one_of_several else ""
-    lines = "".join(_line(line, note.language, language, plays) for line in _lines(note))
-    missing = escape(_without_words(note, language))
-    kind = "withheld" if note.withheld else "none"
-    lines += f'<p class="{kind}">{missing}</p>' if missing else ""
-    facts = "".join(
-        f"<div><dt>{escape(title)}</dt><dd{' class=unsure' if is_unsure else ''}>"
-        f"{_doubted(_value(value, code), is_unsure, language)}</dd></div>"
-        for title, value, is_unsure, code in _facts(note, language)
-    )
-    return f"<section>{title}{lines}{f'<dl>{facts}</dl>' if facts else ''}</section>"
+@dataclass(frozen=True)
+class _Section:
+    """How a note is written as HTML."""
 
+    language: Language
+    is_titled: bool  # with its stretch: one of several
+    plays: bool
+    words_play: bool
 
-def _line(line: tuple, spoken: str, language: Language, plays: bool) -> str:
-    start, end, spelled = line
-    at = escape(clock(start))
-    if plays:
-        label = escape(language.say("heard.play", start=clock(start), end=clock(end)))
-        at = (
-            f'<button type="button" class="at" data-start="{start:.2f}" data-end="{end:.2f}" '
-            f'aria-label="{label}" title="{label}">{at}</button>'
-        )
-    doubt = escape(language.say("heard.doubtful.word"))
-    words = "".join(escape(before) + _word(word, doubt, plays) for before, word in spelled)
-    tongue = f' lang="{escape(spoken)}"' if spoken else ""
-    return f'<p class="line">{at} <span dir="auto"{tongue}>{words}</span></p>'
+    def html(self, note: Note) -> str:
+        title = f"<h4>{clock(note.start)}–{clock(note.end)}</h4>" if self.is_titled else ""
+        tongue = f' lang="{escape(note.language)}"' if note.language else ""
+        lines = "".join(self._line(*line, tongue) for line in _lines(note))
+        missing = escape(_without_words(note, self.language))
+        kind = "withheld" if note.withheld else "none"
+        lines += f'<div class="{kind}">{missing}</div>' if missing else ""
+        facts = "".join(self._fact(*fact) for fact in _facts(note, self.language))
+        return f"<section>{title}{lines}{f'<dl>{facts}</dl>' if facts else ''}</section>"
 
+    def _fact(self, title: str, value: str, is_unsure: bool, code: str) -> str:
+        told = _doubted(_value(value, code), is_unsure, self.language)
+        about = ' class="unsure"' if is_unsure else ""
+        return f"<div><dt>{escape(title)}</dt><dd{about}>{told}</dd></div>"
 
-def _word(word: Word, doubt: str, plays: bool) -> str:
-    about = f' class="doubtful" title="{doubt}"' if word.is_doubtful else ""
-    about += f' data-start="{word.start:.2f}" data-end="{word.end:.2f}"' if plays else ""
-    return f"<span{about}>{escape(word.text)}</span>"
+    def _line(self, start: float, end: float, spelled: Spelled, tongue: str) -> str:
+        at = clock(start)
+        if self.plays:
+            label = escape(self.language.say("heard.play", start=at, end=clock(end)))
+            at = (
+                f'<button type="button" class="at" data-start="{start:.2f}" data-end="{end:.2f}" '
+                f'aria-label="{label}" title="{label}">{at}</button>'
+            )
+        words = "".join(escape(before) + self._word(word) for before, word in spelled)
+        return f'<div class="line">{at} <span dir="auto"{tongue}>{words}</span></div>'
+
+    def _word(self, word: Word) -> str:
+        about = ""
+        if word.is_doubtful:
+            doubt = escape(self.language.say("heard.doubtful.word"))
+            about = f' class="doubtful" title="{doubt}"'
+        if self.words_play:
+            about += f' data-start="{word.start:.2f}" data-end="{word.end:.2f}"'
+        return f"<span{about}>{escape(word.text)}</span>" if about else escape(word.text)
 
 
 def _lines(note: Note) -> Iterator[tuple[float, float, Spelled]]:

@@ -1,5 +1,6 @@
 """What an engine hears of a clip is taken once, kept, read for the answer, and lost by no stop."""
 
+import asyncio
 import logging
 
 import numpy as np
@@ -130,6 +131,24 @@ def test_an_engine_without_notes_stores_none(store, recall):
     ref = chat.keep(store, clip(2), "a.wav")
     assert list(asked(Parrot(), store, recall, (ref, "what?")))[-1] == "[heard 2.0 s] what?"
     assert store.notes.of([ref.digest]) == {}
+
+
+def test_the_page_shows_what_was_heard_before_the_answer_is_over(store):
+    engine = Ear(pause=0.1)
+    ref, id = chat.keep(store, clip(2), "a.wav"), store.start().id
+    talks = Talks(engine, store)
+    desk = Desk(engine, store, talks)
+    talks.start(id, (ref, "one two three four five six seven eight"), Sampling())
+
+    async def views():
+        return [view async for view in desk.looking(id, "tab", LANGUAGES["en"])]
+
+    seen = asyncio.run(views())
+    talks.close()
+    folded = [i for i, (shown, _) in enumerate(seen) if "What was heard" in str(shown)]
+    writing = [i for i, (_, newest) in enumerate(seen) if 'data-status="writing"' in newest]
+    assert folded[0] in writing[:-1] and "What was heard" not in str(seen[0][0])
+    assert len(folded) == 2  # once when it is known, once at the end
 
 
 # Tasks
