@@ -21,10 +21,12 @@ from model.listening.speech_tokens import SpeechTokens
 from model.mel import log_mel, n_frames
 from model.nn.speech_decoder import DecoderMemory
 from model.qwen_audio import QwenAudio
-from model.spec import WINDOW
+from model.spec import SAMPLE_RATE
 
-MOST_TOKENS = 224  # of a text: half the decoder's positions, as Whisper was taught
-PADDED = 30.0  # seconds to which a shorter sound is padded with silence, as Whisper was taught
+# Seconds to which a shorter sound is padded with silence; Whisper was taught with 30. On 150 clips
+# of 2 s each, 841 words: 30 s 7.4 % word errors (196 s of a core), 12 s 8.2 % (77 s); 12 s, then 30
+# s for the 17 of which it was least sure, 7.4 %. Without padding, 39 of 60 clips ended in loops.
+PADDED, PADDED_LONG = 12.0, 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +68,13 @@ class Sound:
 class SpeechReader:
     """The reader of a model that has one."""
 
-    def __init__(self, model: QwenAudio, tokens: SpeechTokens, padded: float = PADDED):
+    def __init__(self, model: QwenAudio, tokens: SpeechTokens):
         assert model.reader is not None, "this model has no reader"
+        self.name = model.config.title
         self.model, self.decoder, self.tokens = model, model.reader, tokens
-        self.padded = padded
         device = model.reader.embed_tokens.weight.device
         banned = [*tokens.unspoken, *range(tokens.end + 1, self.decoder.config.vocabulary)]
+        self.longest = self.decoder.config.positions // 2  # tokens of a text, as Whisper was taught
         self._banned = torch.tensor(banned, device=device)
         self._first = torch.tensor(tokens.blank, device=device)
         self._languages = torch.tensor(list(tokens.languages.values()), device=device)
@@ -88,10 +91,11 @@ class SpeechReader:
         return self._banned.device
 
     @torch.inference_mode()
-    def hear(self, samples: np.ndarray) -> Sound:
-        """Samples (n,) at 16 kHz, of which 30 s are heard, encoded."""
-        audio = self.model.audio
-        frames = min(n_frames(WINDOW), max(n_frames(len(samples)), int(self.padded * 100)))
+    def hear(self, samples: np.ndarray, padded: float = PADDED) -> Sound:
+        """Samples (n,) at 16 kHz, of which 30 s are heard, encoded with so many seconds of silence
+        after them that they last `padded` seconds at least."""
+        audio, wanted = self.model.audio, round(padded * SAMPLE_RATE)
+        frames = n_frames(max(len(samples), wanted))
         mel = log_mel(samples, audio.config.num_mel_bins)[None].to(self.device)
         steps = self.decoder.normalise(audio.trunk(mel, [frames]))
         sounding = max(1, n_steps(n_frames(len(samples))))
@@ -141,7 +145,7 @@ class SpeechReader:
                 break
             ids.append(token)
             is_circle = in_circles(ids)
-            if is_circle or len(ids) == MOST_TOKENS:
+            if is_circle or len(ids) == self.longest:
                 break
             logits = self._step([token], sound, memory)
         return Reading(
@@ -176,6 +180,11 @@ class SpeechReader:
                 words.append(Word(*times, text.strip(), min(sure[at : at + length])))
             at += length
         return replace(reading, words=tuple(words))
+
+    def cut(self, reading: Reading, tokens: Sequence[int]) -> Reading:
+        """The same of fewer tokens."""
+        text = self.tokens.text(tokens).strip()
+        return replace(reading, text=text, tokens=tuple(tokens), is_circle=False, words=())
 
     def _prompt(self, language: str, translate: bool = False) -> list[int]:
         tokens = self.tokens

@@ -71,7 +71,8 @@ class SpeechTokens:
         words: list[tuple[str, int]] = []
         for text, n in letters:
             begins = language in UNSPACED or text[:1].isspace()
-            joined = words and (text.strip() in _AFTER or words[-1][0].strip() in _BEFORE)
+            bare = text.strip()
+            joined = words and (_is_of(bare, _AFTER) or _is_of(words[-1][0].strip(), _BEFORE))
             if words and (joined or not begins):
                 words[-1] = (words[-1][0] + text, words[-1][1] + n)
             else:
@@ -89,3 +90,7 @@ class SpeechTokens:
                 continue
             waiting, n = b"", 0
         return [*parts, (waiting.decode(errors="replace"), n)] if n else parts
+
+
+def _is_of(text: str, signs: str) -> bool:
+    return bool(text) and set(text) <= set(signs)
