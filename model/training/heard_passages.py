@@ -16,6 +16,7 @@ from model.listening.notes import FAMILY, KIND, LANGUAGE, VOICE, Label, Note, Pi
 from model.listening.notes_as_text import SPEECH, clock, notes_as_text
 from model.training import wordings
 from model.training.instruments import FAMILIES
+from model.training.line_passages import Lines, line_passage
 from model.training.passage_questions import NO_ANSWER, typed, words
 from model.training.passage_tellings import Passage, Recording, Sentence, Turn
 from model.training.passage_units import Material, read
@@ -30,6 +31,7 @@ MISREAD = 0.3  # share of passages with a reader's errors
 ERRORS = (0.03, 0.2)  # chance of an error in a word of such a passage
 EMPTY = 0.07  # share of passages of which nothing was taken down
 BESIDE = 0.2  # share with one more recording, without words
+BY_LINE = 0.2  # share of passages of plain lines, where there are any
 COMMANDED = 0.08  # share in which a command is spoken
 SOUND = 0.07  # share of examples without any speech
 WINDOW = 28.0  # seconds of speech in a note
@@ -59,12 +61,16 @@ class Example:
     conversations: tuple[tuple[Turn, ...], ...]
 
 
-def example(rng: Random, material: Material, held: str | None = None) -> Example:
-    """One example; the same for the same state of `rng`. `held` as `spoken_passages.passage`."""
+def example(
+    rng: Random, material: Material, held: str | None = None, lines: Lines | None = None
+) -> Example:
+    """One example; the same for the same state of `rng`. `held` as `spoken_passages.passage`; with
+    `lines`, some passages are made of them."""
     if rng.random() < SOUND:
         recordings = tuple(_sound(rng) for _ in range(rng.choice((1, 1, 1, 2, 3))))
         return Example(recordings, _about_sounds(rng, recordings))
-    told = passage(rng, material, held)
+    by_line = lines is not None and rng.random() < BY_LINE
+    told = line_passage(rng, lines) if by_line else passage(rng, material, held)
     extra: list[tuple[Turn, ...]] = []
     if rng.random() < COMMANDED:
         told, extra = command(rng, told)
@@ -174,14 +180,16 @@ def _answer_as_read(turn: Turn, told: Passage, heard) -> str | None:
         if set(words(turn.question)) & spoken <= there and turn.kind != "yesno":
             return turn.answer
     start = "No, " if turn.kind == "yesno" and turn.answer.startswith("No, ") else ""
-    bare = turn.answer.removeprefix(start).rstrip(".")
+    bare = turn.answer.removeprefix(start).rstrip(".!?")
     if bare in ("Yes", "No"):
         return turn.answer
     found = [quote for read_as in flat if (quote := quoted(bare, read_as)) is not None]
     if not found or not found[0]:
         return turn.answer if turn.kind not in ("mention", "at", "which") and not found else None
+    if found[0] == bare:
+        return turn.answer
     answer = found[0] if start else found[0][0].upper() + found[0][1:]
-    return f"{start}{answer}."
+    return f"{start}{answer}{turn.answer[-1]}"
 
 
 def _nothing_taken_down(rng: Random, told: Passage) -> Example:

@@ -19,6 +19,7 @@ from model.training import talk
 from model.training.batches import Made, side_by_side
 from model.training.dialogues import IGNORED, Dialogue, Turn
 from model.training.heard_passages import Example, example
+from model.training.line_passages import Lines
 from model.training.passage_units import read
 
 ROWS = 3  # notes with their conversations, in a batch
@@ -34,7 +35,8 @@ POOL = 4  # rows drawn for each one of a batch, so that rows of like length stan
 
 class NotesBatches(Dataset):
     """Whole batches by number, without end: tensors for a Learner. `talks` is a file as
-    model/training/talk.py writes it; without one there is no plain chat."""
+    model/training/talk.py writes it; without one there is no plain chat. `lines` are plain
+    sentences to make some of the passages of."""
 
     def __init__(
         self,
@@ -44,10 +46,11 @@ class NotesBatches(Dataset):
         seed: int = 0,
         rows: int = ROWS,
         held: str | None = None,
+        lines: Lines | None = None,
     ):
         self.renderer, self.material, self.seed, self.rows = renderer, read(), seed, rows
         self.talks = talk.read(talks) if talks else []
-        self.held = held
+        self.held, self.lines = held, lines
         self._pools: dict[int, list[list[Dialogue]]] = {}
 
     def __len__(self) -> int:
@@ -73,7 +76,7 @@ class NotesBatches(Dataset):
         if self.talks and rng.random() < TALK_SHARE:
             some = rng.sample(self.talks, min(TALKS, len(self.talks)))
             return _fitting([self.plain(turns, whole) for turns, whole in some])
-        made = example(rng, self.material, self.held)
+        made = example(rng, self.material, self.held, self.lines)
         dialogues = self.about(rng, made)
         return _fitting(dialogues)
 

@@ -92,8 +92,6 @@ class Plan:
             raise CannotTrain("--weights are numbers of at least 0.")
         if not self.steps and not self.minutes and self.stage != "adapt":
             raise CannotTrain("How long is it to learn? Give --minutes or --steps.")
-        if STAGES[self.stage].asks == NOTES and self.data:
-            raise CannotTrain("This stage makes its own passages: leave out --data.")
         if self.teacher and not STAGES[self.stage].asks:
             raise CannotTrain("In a warm start nothing is said that --teacher could know better.")
         if self.bits == 4 and (self.full or STAGES[self.stage].hears):

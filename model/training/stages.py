@@ -8,7 +8,8 @@ joint      conversations; the ear and the language model's adapters learn togeth
            such stage: a small language model leaves more for the ear to learn)
 adapt      sft on recordings of one's own
 notes      conversations from notes of recordings, without any sound: the upper layers of the
-           language model learn to quote what was heard (model/training/heard_passages.py)
+           language model learn to quote what was heard (model/training/heard_passages.py); of
+           manifests it takes what is said in English, to make some of its passages of
 """
 
 from dataclasses import dataclass, field

@@ -31,6 +31,7 @@ from model.prompt import Renderer
 from model.training import data, ends, mixture, notes_check, toy
 from model.training.batches import Batches, Chat, Tags
 from model.training.course import Course
+from model.training.line_passages import Lines
 from model.training.notes_batches import NotesBatches
 from model.training.plan import CannotTrain, Plan, in_four_bits, settled
 from model.training.stages import CHAT, NOTES, STAGES, TAGS
@@ -62,7 +63,8 @@ def run(
     if plan.gradient_checkpointing:
         learner.checkpoint_gradients()
     if STAGES[plan.stage].asks == NOTES:
-        batches = NotesBatches(renderer, plan.talk, seed=plan.seed)
+        lines = Lines(row.text for row in rows) if rows else None
+        batches = NotesBatches(renderer, plan.talk, seed=plan.seed, lines=lines)
     else:
         batches = mixed(plan, rows, renderer, chats=learner.model.config.chats)
         for line in _summary(rows, told, plan):
@@ -129,12 +131,13 @@ def _alike(resumed: list[float], losses: list[float]) -> bool:
 
 def _rows(plan: Plan) -> tuple[list[data.Row], Counter]:
     """What the stage learns from of the manifests, and what is said of the rest."""
-    if STAGES[plan.stage].asks == NOTES:
-        return [], Counter()
+    is_of_notes = STAGES[plan.stage].asks == NOTES
     rows, told = data.within((r for file in plan.data for r in data.read(file)), plan.longest)
-    if plan.stage == "warmstart":
+    if is_of_notes or plan.stage == "warmstart":
         rows = [row for row in rows if row.task == data.SPEECH_TASK]
-    if not rows:
+    if is_of_notes:
+        rows = [row for row in rows if row.language == "en"]
+    if not rows and not (is_of_notes and not plan.data):
         raise CannotTrain(f"There is nothing to learn from in {_names(plan)}.")
     return rows, told
 

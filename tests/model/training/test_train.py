@@ -79,9 +79,10 @@ def test_the_stage_of_notes_leaves_the_lower_layers_and_tells_how_far_it_is(worl
     assert line["step"] == 3 and line["unit"]["answers"] >= 10 and 0 <= line["unit"]["right"] <= 1
 
 
-def test_the_stage_of_notes_takes_no_recordings(world, tmp_path):
-    with pytest.raises(CannotTrain, match="leave out --data"):
-        plan_of(world, tmp_path / "out", "notes")
+def test_the_stage_of_notes_makes_passages_of_what_manifests_say(world, tmp_path):
+    rows, _ = train._rows(plan_of(world, tmp_path / "out", "notes"))
+    assert rows and {row.task for row in rows} == {"transcribe"}
+    assert train._rows(plan_of(world, tmp_path / "out", "notes", data=())) == ([], {})
 
 
 def silent_arguments(plan):
