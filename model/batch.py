@@ -12,7 +12,7 @@ import torch
 
 from model.cache import KeyValues, shared_prefix
 from model.circles import in_circles
-from model.generate import embed_rest
+from model.generate import embed_rest, only
 from model.prompt import Prompt
 from model.qwen_audio import QwenAudio
 from model.windows import Window
@@ -56,7 +56,7 @@ def answers(
     while True:
         logits[:, never] = -torch.inf
         for i, row in enumerate(rows if allowed else ()):
-            logits[i] += _only(allowed[row](found[row]), logits[i])
+            logits[i] = only(allowed[row](found[row]), logits[i])
         tokens = logits.argmax(-1)  # (rows,)
         going = []
         for i, token in enumerate(tokens.tolist()):
@@ -74,13 +74,6 @@ def answers(
             rows = [rows[i] for i in going]
         logits = _step(model, tokens, lengths, past, n, alpha)
         n += 1
-
-
-def _only(ids: Collection[int], logits: torch.Tensor) -> torch.Tensor:
-    """What is added to logits (vocabulary,) so that none but these ids are left."""
-    rule = torch.full_like(logits, -torch.inf)
-    rule[torch.tensor(sorted(ids), dtype=torch.long, device=logits.device)] = 0
-    return rule
 
 
 def _read(model, prompts, hear, past: KeyValues, alpha: float) -> torch.Tensor:

@@ -27,7 +27,8 @@ from model.windows import Window
 
 class Sampler:
     """Logits to the next token id. Keeps the answer so far (for the repetition penalty) and its
-    own random numbers."""
+    own random numbers. `allowed` tells from the answer so far which ids may come next
+    (model/listening/quoting.py); without it any may that is not banned."""
 
     def __init__(
         self,
@@ -35,8 +36,9 @@ class Sampler:
         device: torch.device,
         banned: Collection[int] = (),
         begun: Sequence[int] = (),
+        allowed: Callable[[Sequence[int]], Collection[int]] | None = None,
     ):
-        self.sampling = sampling
+        self.sampling, self.allowed = sampling, allowed
         self.banned = torch.tensor(sorted(banned), dtype=torch.long, device=device)
         self.answer = torch.tensor([list(begun)], dtype=torch.long, device=device)
         self.random = torch.Generator(device)
@@ -62,6 +64,8 @@ class Sampler:
         """Logits (1, vocabulary) -> one token id."""
         scores = logits.float().clone()
         scores[:, self.banned] = -torch.inf
+        if self.allowed is not None:
+            scores = only(self.allowed(self.answer[0].tolist()), scores)
         scores = self.warpers(self.answer, scores)
         if self.sampling.temperature == 0:
             token = scores.argmax(-1, keepdim=True)
@@ -69,6 +73,12 @@ class Sampler:
             token = torch.multinomial(scores.softmax(-1), 1, generator=self.random)
         self.answer = torch.cat((self.answer, token), dim=1)
         return int(token)
+
+
+def only(ids: Collection[int], scores: torch.Tensor) -> torch.Tensor:
+    """Scores (..., vocabulary) with nothing left but those of these ids."""
+    kept = torch.tensor(sorted(ids), dtype=torch.long, device=scores.device)
+    return torch.full_like(scores, -torch.inf).index_copy(-1, kept, scores[..., kept])
 
 
 @torch.inference_mode()

@@ -72,6 +72,21 @@ def test_the_coldest_is_the_likeliest_and_whole_numbers_may_have_a_point():
     assert Sampling(max_tokens=3.0, seed=7.0, top_k=2.0) == Sampling(max_tokens=3, seed=7, top_k=2)
 
 
+def test_only_what_is_allowed_after_the_answer_so_far_is_drawn():
+    seen = []
+
+    def allowed(answer):
+        seen.append(list(answer))
+        return {2} if len(answer) > 1 else {1, 3}
+
+    logits = torch.tensor([[9.0, 1.0, 0.0, 2.0]])
+    greedy = Sampler(Sampling(temperature=0), torch.device("cpu"), begun=[0], allowed=allowed)
+    assert [greedy(logits), greedy(logits)] == [3, 2] and seen == [[0], [0, 3]]
+    warm = Sampling(temperature=2.0, top_p=1.0, seed=1)
+    drawn = Sampler(warm, torch.device("cpu"), banned=[3], allowed=lambda answer: {1, 3})
+    assert {drawn(logits) for _ in range(30)} == {1}
+
+
 @pytest.mark.parametrize("value", NONSENSE[:6] + ["hot", True, [1]], ids=repr)
 @pytest.mark.parametrize("name", ["max_tokens", "temperature", "top_p", "seed"])
 def test_the_page_and_programs_are_told(name, value):
