@@ -18,6 +18,7 @@ import numpy as np
 
 from model.errors import EarshotError
 from model.messages import Clip
+from model.mixdown import LiveMix
 from model.resample import Resampler
 from model.spec import SAMPLE_RATE
 
@@ -26,6 +27,7 @@ BUFFER_SECONDS = 0.2  # how long this program may be busy before sound is lost
 FIRST_SECONDS = 5.0  # a sleeping device may take so long to give its first sound
 LOST_SECONDS = 4.0  # … and one that ran has gone when it gives none for so long
 WAITING_SECONDS = 60  # of sound that may wait here to be taken
+MOST_CHANNELS = 32  # of a device; one with more is a program's, which makes as many as asked for
 DEFAULT = "default"  # PortAudio's name for what the system has chosen
 # ALSA's own plumbing, which it lists beside the devices
 PLUMBING = re.compile(
@@ -92,6 +94,7 @@ class Device:
     index: int  # PortAudio's
     source: str = ""  # of the sound server, where there is one that knows the real names
     rate: int = 0  # of its samples; 0: as PortAudio says
+    channels: int = 0  # 0: as PortAudio says
     is_default: bool = False
 
 
@@ -141,6 +144,8 @@ def choose(wish: str = "") -> Device:
 class Microphone:
     """One device, being heard from when it is made until it is closed. Mono, at its own rate."""
 
+    _mix: LiveMix | None = None  # of a device with several channels
+
     def __init__(self, device: Device):
         self.device = device
         self.name = device.name
@@ -160,12 +165,14 @@ class Microphone:
     def _opened(self, sounddevice):
         try:
             about = sounddevice.query_devices(self.device.index)
-            try:
-                return self._start(sounddevice, about, 1)
+            channels = self.device.channels or about["max_input_channels"]
+            channels = channels if channels <= MOST_CHANNELS else 2
+            try:  # all of them: a system that mixes them adds opposite phases to nothing
+                return self._start(sounddevice, about, max(1, channels))
             except sounddevice.PortAudioError as error:
-                if error.args[1:2] != (NO_CHANNELS,):
+                if error.args[1:2] != (NO_CHANNELS,) or channels == 1:
                     raise
-                return self._start(sounddevice, about, about["max_input_channels"])
+                return self._start(sounddevice, about, 1)
         except sounddevice.PortAudioError as error:
             raise NoMicrophone(self._refusal(error)) from error
         except ValueError:  # the index means nothing any more
@@ -173,6 +180,7 @@ class Microphone:
 
     def _start(self, sounddevice, about: dict, channels: int):
         self._channels = channels
+        self._mix = LiveMix(channels) if channels > 1 else None
         rate = self.device.rate or about["default_samplerate"]
         stream = sounddevice.RawInputStream(
             device=self.device.index,
@@ -210,15 +218,17 @@ class Microphone:
                 block = None
             if block is None:
                 if self._is_closed:
-                    return
+                    break
                 raise Lost(STOPPED.format(name=self.name))
             patience = LOST_SECONDS
             yield self._mono(np.frombuffer(block, np.int16))
+        if self._mix is not None:
+            yield self._mix.end()
 
     def _mono(self, block: np.ndarray) -> np.ndarray:
-        if self._channels == 1:
+        if self._mix is None:
             return block
-        return block.reshape(-1, self._channels).mean(1, dtype=np.float32).astype(np.int16)
+        return self._mix.hear(block.reshape(-1, self._channels))
 
     def _refusal(self, error) -> str:
         code = error.args[1] if len(error.args) > 1 else None
@@ -420,7 +430,7 @@ def _served(listed: list) -> list[Device]:
         sources = json.loads(_pactl("-f", "json", "list", "sources"))
         usual = _pactl("get-default-source").strip()
         found = [
-            Device(one["description"], index, one["name"], _rate(one), one["name"] == usual)
+            Device(one["description"], index, one["name"], *_form(one), one["name"] == usual)
             for one in sources
             if one.get("monitor_source") in ("", None) or one["name"] == usual
         ]
@@ -429,10 +439,11 @@ def _served(listed: list) -> list[Device]:
     return sorted(found, key=lambda device: not device.is_default)
 
 
-def _rate(source: dict) -> int:
-    """From its form, as in s16le 2ch 48000Hz."""
-    found = re.search(r"(\d+)Hz", source["sample_specification"])
-    return int(found[1]) if found else 0
+def _form(source: dict) -> tuple[int, int]:
+    """Rate in Hz and channels, from its form as in s16le 2ch 48000Hz; 0 where it does not tell."""
+    told = source["sample_specification"]
+    rate, channels = re.search(r"(\d+)Hz", told), re.search(r"(\d+)ch", told)
+    return int(rate[1]) if rate else 0, int(channels[1]) if channels else 0
 
 
 def _pactl(*words: str) -> str:

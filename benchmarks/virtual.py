@@ -86,11 +86,11 @@ class VirtualMicrophone:
     def unplug(self, module: str) -> None:
         self.do("pactl", "unload-module", module)
 
-    def play(self, wav: Path) -> float:
-        """Into the room, from now on. Returns its seconds. The server has all of it before it
-        begins: a player of its own could starve on a busy machine."""
+    def play(self, wav: Path, sink: str = "room") -> float:
+        """Into the room, or another sink, from now on. Returns its seconds. The server has all of
+        it before it begins: a player of its own could starve on a busy machine."""
         self.do("pactl", "upload-sample", str(wav), "played")
-        self.do("pactl", "play-sample", "played", "room")
+        self.do("pactl", "play-sample", "played", sink)
         with wave.open(str(wav)) as file:
             return file.getnframes() / file.getframerate()
 

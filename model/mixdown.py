@@ -133,5 +133,25 @@ class AlignedMix:
         return done.astype(np.float32)
 
 
+class LiveMix:
+    """The same of 16-bit blocks as they come from a device, of any rate: at most 512 samples late.
+    As loud as one of the channels where all are alike, so that nothing goes beyond full scale."""
+
+    def __init__(self, n_channels: int):
+        self._mix = AlignedMix(n_channels)
+        self._factor = n_channels**-0.5
+
+    def hear(self, block: np.ndarray) -> np.ndarray:
+        """(n, channels) int16 -> (m,) int16, as far as it can be known."""
+        return self._pcm(self._mix.hear(block.astype(np.float32)))
+
+    def end(self) -> np.ndarray:
+        """(m,) int16, the rest."""
+        return self._pcm(self._mix.end())
+
+    def _pcm(self, mixed: np.ndarray) -> np.ndarray:
+        return np.clip(np.rint(mixed * self._factor), -32768, 32767).astype(np.int16)
+
+
 _WINDOW = np.hanning(_FRAME + 1)[:-1].astype(np.float32)
 _ROOT = np.sqrt(_WINDOW)  # for analysis and synthesis: their product adds up to 1 at half a frame

@@ -91,6 +91,32 @@ def test_what_is_played_is_what_is_recorded(virtual, recordings, spoken):
     assert np.corrcoef(same, played)[0, 1] > 0.99
 
 
+@pytest.mark.parametrize("signs", [(1, -1), (0, 1), (1, 1)])
+def test_a_device_with_two_channels_loses_no_voice(virtual, recordings, spoken, signs, tmp_path):
+    sink = "sink_name=pair rate=48000 channels=2 format=s16le"
+    modules = [virtual.do("pactl", "load-module", "module-null-sink", *sink.split())]
+    about = "source_properties=device.description=Pair"
+    words = ["module-remap-source", "master=pair.monitor", "source_name=two", "channels=2", about]
+    try:
+        modules.append(virtual.do("pactl", "load-module", *words))
+        both = np.stack([sign * read(spoken) for sign in signs], axis=1).astype(np.int16)
+        with wave.open(str(tmp_path / "pair.wav"), "wb") as file:
+            file.setparams((2, 2, RATE, 0, "NONE", ""))
+            file.writeframes(both.tobytes())
+        ear = Ear(Microphone(microphone.choose("Pair")), recordings)
+        ear.begin()
+        until(lambda: ear.seconds > 0)
+        time.sleep(virtual.play(tmp_path / "pair.wav", "pair") + 0.3)
+        played, heard = read(spoken), read(ear.close().settled())
+    finally:
+        for module in reversed(modules):
+            virtual.unplug(module)
+    at = shift(played, heard)
+    same = heard[at : at + len(played)]
+    assert len(same) == len(played) and np.corrcoef(same, played)[0, 1] > 0.98
+    assert np.abs(same).max() > 0.5 * np.abs(played).max()
+
+
 def shift(played, heard):
     """Where in the second the first begins, in samples."""
     size = 1 << (len(played) + len(heard)).bit_length()

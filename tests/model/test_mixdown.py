@@ -5,7 +5,7 @@ import pytest
 
 from model import errors
 from model.audio import decode
-from model.mixdown import AlignedMix, MixLoss
+from model.mixdown import AlignedMix, LiveMix, MixLoss
 from tests.model.recordings import ffmpeg, likeness, original, voice, wav
 
 A, B = voice(1), voice(2)
@@ -118,3 +118,17 @@ def test_a_track_whose_channels_are_not_told_is_no_traceback(tmp_path):
     content = content[:at] + b"\0\0" + content[at + 2 :]
     with pytest.raises(errors.Unreadable, match="damaged"):
         decode(content.replace(b"esds", b"free"), name="x.m4a")
+
+
+@pytest.mark.parametrize("channels", [[A, -A], [NOTHING, A], [A, A], [A, -A, A, -A], [B, A, -A]])
+def test_what_a_device_gives_is_mixed_as_it_comes(channels):
+    x = np.rint(np.stack(channels, axis=1) * 32767 / 0.3).astype(np.int16)
+    mix = LiveMix(x.shape[1])
+    parts = [mix.hear(block) for block in np.array_split(x, 150)]
+    got = np.concatenate([*parts, mix.end()])
+    assert got.dtype == np.int16 and len(got) == len(x)
+    assert likeness(got, A)[0] > (0.6 if B is channels[0] else 0.99)
+    late = sum(map(len, np.array_split(x, 150)[:75])) - sum(map(len, parts[:75]))
+    assert 0 <= late <= 512
+    if channels[0] is A and channels[1] is A:
+        assert np.abs(got.astype(int) - x[:, 0]).max() <= 1
