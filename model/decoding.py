@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO
 
-from model import clock, decoder, headers, mp4_rescue, ogg
+from model import clock, decoder, headers, joined, mp4_rescue, ogg
 from model.errors import Empty, Silent, TooLarge
 from model.ffmpeg_log import Log, Track
 from model.formats import HEADERLESS
@@ -25,6 +25,7 @@ UNBELIEVABLE = 24 * 3600  # seconds that a header states where its writer knew n
 FAINT = 0.003  # largest sample of a track beside which others are tried: -50 dBFS
 LOUDER = 10  # times as large the samples of another track are, so that it is heard instead
 MOST_LINKS = 100  # of a chained stream
+LINKS = {"ogg": ogg.links, "mp3": joined.mp3s, "flac": joined.flacs}  # where the parts lie
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,12 +121,14 @@ def _heard_file(source: Source, wanted: Wanted, header: Header) -> Heard:
     if log.is_protected or not log.tracks:
         refuse_trackless(source, log)
     heard = _heard_track(source, log, wanted)
-    if (heard.log.broke_off or heard.log.has_lost) and "ogg" in log.format.split(","):
-        heard = _heard_chain(source, wanted) or heard
+    chain = _heard_chain(source, wanted, log) if heard.log.broke_off or heard.log.has_lost else None
     if is_mp4 and not heard.chunks and (rescued := _heard_rescued(source, wanted)):
         return rescued
+    heard = chain or heard
     refuse_nothing(source.name, heard.log, heard.seconds)
-    _put_pauses(source, heard, log, wanted)
+    if chain is None:
+        _put_pauses(source, heard, log)
+    _cut(heard.chunks, wanted.seconds)
     heard.remarks += _missing(source, heard, log, header)
     return heard
 
@@ -185,10 +188,11 @@ def _heard_best(source: Source, tracks: list[Track]) -> Heard:
     return best
 
 
-def _heard_chain(source: Source, wanted: Wanted) -> Heard | None:
-    """All streams of a chain, which ffmpeg leaves at the first that is of another form. None where
-    there is but one."""
-    places = ogg.links(source.file, source.size)
+def _heard_chain(source: Source, wanted: Wanted, log: Log) -> Heard | None:
+    """All parts of a file that is several, one after the other, where ffmpeg stops at the second or
+    takes its head for damaged sound. None where there is but one."""
+    links = LINKS.get(log.format)
+    places = links(source.file, source.size) if links else []
     if len(places) < 2:
         return None
     parts, room = [], source.most
@@ -197,9 +201,10 @@ def _heard_chain(source: Source, wanted: Wanted) -> Heard | None:
             link = replace(link, most=room)
             log = link.log()
             part = _heard_track(link, log, wanted) if log.tracks else None
-        if part and part.chunks:
-            parts.append(part)
-            room -= part.seconds
+            if part and part.chunks:
+                _put_pauses(link, part, log)
+                parts.append(part)
+                room -= part.seconds
     if not parts:
         return None
     first = parts[0]
@@ -207,6 +212,7 @@ def _heard_chain(source: Source, wanted: Wanted) -> Heard | None:
         first.chunks += part.chunks
         first.remarks += part.remarks
         first.is_silent &= part.is_silent
+        first.is_cut |= part.is_cut
     first.log = replace(first.log, text="\n".join(part.log.text for part in parts))
     if len(parts) < len(places):
         n_lost = len(places) - len(parts)
@@ -222,7 +228,7 @@ def _heard_chain(source: Source, wanted: Wanted) -> Heard | None:
 # What is missing ----------------------------------------------------------------------------------
 
 
-def _put_pauses(source: Source, heard: Heard, log: Log, wanted: Wanted) -> None:
+def _put_pauses(source: Source, heard: Heard, log: Log) -> None:
     """Silence where the clock of the file has it, and where frames could not be decoded, so that
     times are those of a player."""
     is_lossy = heard.log.has_lost or _is_short(source, heard, log)
@@ -241,7 +247,6 @@ def _put_pauses(source: Source, heard: Heard, log: Log, wanted: Wanted) -> None:
     if pauses:
         heard.chunks = clock.put_in(heard.chunks, pauses)
         heard.remarks.append(_of_silence(source.name, seconds, heard.log.has_lost))
-        _cut(heard.chunks, wanted.seconds)
     elif heard.log.has_lost:
         heard.is_cut = True  # nothing is missing before the last frame that could be decoded
     if left_out:

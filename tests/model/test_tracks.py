@@ -189,6 +189,44 @@ def test_a_chain_with_a_part_that_cannot_be_read_says_so(tmp_path):
     assert "x.ogg is a chain of 3 streams. 1 of them could not be read." in clip.remarks
 
 
+JOINED = {
+    "tags before": ["-c:a", "libmp3lame"],
+    "tags after": ["-c:a", "libmp3lame", "-id3v2_version", 0, "-write_id3v1", 1],
+    "tags before and after": ["-c:a", "libmp3lame", "-write_id3v1", 1],
+    "no tags": ["-c:a", "libmp3lame", "-id3v2_version", 0, "-write_xing", 0],
+    "flac": ["-c:a", "flac"],
+    "aac": ["-c:a", "aac"],
+}
+
+
+@pytest.mark.parametrize("how", JOINED)
+@pytest.mark.parametrize("rates", [(44100, 44100), (44100, 22050), (16000, 48000)])
+def test_joined_files_are_heard_whole_and_nothing_is_said_to_be_missing(tmp_path, how, rates):
+    name, content = "x." + (how if how in ("flac", "aac") else "mp3"), b""
+    for rate, sound in zip(rates, (A, B), strict=True):
+        options = ["-ar", rate, *JOINED[how], "-metadata", "title=A title"]
+        source = wav(tmp_path / "a.wav", [sound])
+        content += ffmpeg(tmp_path / name, "-i", source, *options).read_bytes()
+    clip = decode(content, name=name)
+    assert clip.seconds == pytest.approx(6, abs=0.25) and clip.remarks == ()
+    second = clip.samples[3 * SAMPLE_RATE :]
+    assert max(likeness(second[shift:], B[:40_000])[0] for shift in range(0, 4000, 4)) > 0.8
+
+
+def test_a_joined_file_that_is_damaged_says_so_and_keeps_its_times(tmp_path):
+    content = b""
+    for sound in (A, B):
+        source = wav(tmp_path / "a.wav", [sound])
+        part = bytearray(ffmpeg(tmp_path / "x.flac", "-i", source).read_bytes())
+        at = len(part) // 2
+        part[at : at + 2000] = bytes(2000)
+        content += part
+    clip = decode(content, name="x.flac")
+    assert clip.seconds == pytest.approx(6, abs=0.01)
+    assert likeness(clip.samples[5 * SAMPLE_RATE :], B[2 * SAMPLE_RATE :])[0] > 0.95
+    assert [remark[:18] for remark in clip.remarks] == ["x.flac is damaged:"] * 2
+
+
 RARE = {
     "x.nut": "-c:a pcm_s64le",
     "x.dv": "-f lavfi -i testsrc=s=720x576:r=25:d=3 -target pal-dv -ar 48000 -ac 2",
