@@ -304,7 +304,11 @@ def _missing(source: Source, heard: Heard, log: Log, header: Header) -> Iterator
         0.0 if stated is None else stated - 0.01 if exact else stated * (1 - SLACK[1]) - SLACK[0]
     )
     told = heard.log.text + log.text if header == Header() else ""
-    is_cut = heard.is_cut or re.search(": partial file|Packet corrupt", told)
+    is_cut = (
+        heard.is_cut
+        or header.is_cut
+        or re.search(": partial file|Packet corrupt|no index at the end", told)
+    )
     is_ogg = "ogg" in log.format.split(",")
     if stated and there < least and stated < UNBELIEVABLE:
         yield Remark(

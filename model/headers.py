@@ -3,12 +3,13 @@ cut off: how such a file is to be read to its end, and how long it was meant to 
 w64, aiff, au, caf and mp4; of other files it has nothing to say.
 """
 
+import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from model import mp4_boxes
+from model import alac_packets, mp4_boxes
 
 UNKNOWN = 0x7FFF_0000  # a 32-bit length from here on says that it was not known
 MARGIN = 0.1  # seconds of sound behind the stated end that are sound, too, and no stray bytes
@@ -24,6 +25,7 @@ class Header:
     stated: float | None = None  # seconds promised, where more is promised than is there
     options: tuple[str, ...] = ()  # for ffmpeg, with which it reads to the end
     patches: tuple[tuple[int, bytes], ...] = ()  # at these places other bytes do that
+    is_cut: bool = False  # less is there than is promised, of a form that tells no seconds
 
 
 @dataclass(frozen=True)
@@ -154,19 +156,41 @@ def _aiff(file: IO[bytes], size: int, head: bytes) -> Header:
 
 
 def _caf(file: IO[bytes], size: int) -> Header:
-    rate = 0.0
+    rate, coding, frames, channels = 0.0, b"", 0, 0
+    data, has_table = None, False
     for chunk in _CAF.chunks(file, _CAF.start, size):
         if chunk.name == b"desc":
             file.seek(chunk.at)
-            hertz, _, _, packet, frames = struct.unpack(">d4sIII", file.read(24))
+            about = struct.unpack(">d4sIIII", file.read(28))
+            hertz, coding, _, packet, frames, channels = about
             rate = hertz * packet / frames if frames else 0.0
+        elif chunk.name == b"pakt":
+            has_table = chunk.at + chunk.length <= size
         elif chunk.name == b"data":
-            there = size - chunk.at
+            data, there = chunk, size - chunk.at
             if rate and _states_less(_CAF, file, chunk, size, rate):
                 return Header(patches=((chunk.at - 8, struct.pack(">q", there)),))
             if rate and there < chunk.length < UNKNOWN:
                 return Header(stated=(chunk.length - 4) / rate)
+    if coding == b"alac" and data is not None and not has_table:
+        return _alac_without_table(file, size, data, channels, frames)
     return Header()
+
+
+def _alac_without_table(
+    file: IO[bytes], size: int, data: _Chunk, n_channels: int, n_frames: int
+) -> Header:
+    is_cut = not 0 <= data.length <= size - data.at
+    end = size if is_cut else data.at + data.length
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        lengths = alac_packets.lengths(content, data.at + 4, end, n_channels)
+    lengths = lengths[:-1] if is_cut else lengths  # the last is not whole
+    if not lengths:
+        return Header()
+    length = 4 + sum(lengths)
+    table = alac_packets.table(lengths, n_frames)
+    stated = (data.at - 8, struct.pack(">q", length))
+    return Header(patches=(stated, (data.at + length, table)), is_cut=True)
 
 
 def _w64(file: IO[bytes], size: int) -> Header:

@@ -234,3 +234,67 @@ def test_a_wrong_length_of_64_bits_is_mended_too(file, stated):
     head = struct.pack(">I4sQ", 1, b"mdat", stated)
     clip = decode(content[: at - 8] + head + content[at + 8 :], name="x.m4a")
     assert (clip.pcm() == decode(content, name="x.m4a").pcm()).all() and clip.remarks == ()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.97])
+@pytest.mark.parametrize("options", ["-ac 1", "-ac 2", "-ac 2 -ar 44100", "-sample_fmt s32p"])
+def test_the_beginning_of_an_alac_caf_is_heard_without_its_table(file, share, options):
+    content = file("x.caf", "-c:a", "alac", *options.split())
+    whole = decode(content, name="x.caf")
+    data, end = content.index(b"data") + 12, content.index(b"pakt")
+    clip = decode(content[: data + int(share * (end - data))], name="x.caf")
+    assert clip.seconds == pytest.approx(share * SECONDS, abs=0.5) and clip.seconds > 0.2
+    n = min(len(clip.samples), len(whole.samples)) - 1600  # the resampler's end
+    assert np.abs(clip.samples[:n] - whole.samples[:n]).max() < 1e-3
+    assert clip.remarks == (
+        "x.caf was cut off while being copied or recorded: its end may be missing. What is there "
+        "was heard.",
+    )
+
+
+def test_an_alac_caf_whose_recorder_died_is_heard(file):
+    content = file("x.caf", "-c:a", "alac")
+    at = content.index(b"data") + 4
+    content = with_number(content[: content.index(b"pakt")], at, ">q", -1)
+    clip = decode(content, name="x.caf")
+    assert clip.seconds == pytest.approx(SECONDS, abs=0.3)
+    assert likeness(clip.samples[: len(A)], A)[0] > 0.99
+
+
+def test_a_caf_that_cannot_be_mended_is_refused(file):
+    content = file("x.caf", "-c:a", "alac")
+    at = content.index(b"data") + 16
+    with pytest.raises(errors.Unplayable):
+        decode(content[:at] + np.random.default_rng(0).bytes(9000), name="x.caf")
+
+
+CUT_ENDS = {
+    "x.wma": "",
+    "x.asf": "",
+    "x.nut": "-c:a libmp3lame",
+    "x.m4a": "-movflags +faststart",
+    "x.tta": "",
+    "x.dts": "-strict -2 -ar 48000",
+    "x.amr": "-ar 8000",
+    "x.aac": "",
+    "x.wav": "-c:a adpcm_ima_wav",
+}
+
+
+@pytest.mark.parametrize("name", CUT_ENDS)
+@pytest.mark.parametrize("share", [0.5, 0.53, 0.93])
+def test_a_file_that_was_cut_off_is_not_called_damaged(file, name, share):
+    content = file(name, *CUT_ENDS[name].split())
+    clip = decode(content[: int(len(content) * share)], name=name)
+    told = " ".join(clip.remarks)
+    assert "damaged" not in told and "Silence" not in told
+    assert clip.seconds == pytest.approx(share * SECONDS, abs=0.8)
+    assert name in ("x.aac", "x.amr", "x.dts") or "What is there was heard." in told
+
+
+@pytest.mark.parametrize("name", ["n.mp3", "x.ac3", "x.mp2"])
+def test_where_no_length_is_known_nothing_is_said_of_one(file, name):
+    """Frames follow one another, and nothing tells how many were meant to."""
+    content = file(name, *(["-write_xing", 0, "-id3v2_version", 0] if name == "n.mp3" else []))
+    clip = decode(content[: len(content) // 2], name=name)
+    assert clip.seconds == pytest.approx(SECONDS / 2, abs=0.15) and clip.remarks == ()
