@@ -297,9 +297,10 @@ def messages_before(turn: Turn, line: Sequence[Turn], recall: Recall) -> list[Me
 
 def _about_newest_clips(before: Sequence[Message]) -> list[Message]:
     """Of messages before the answer to a task what it is about: its question, and the newest
-    recordings, which may be an earlier question's."""
-    at = max(i for i, message in enumerate(before) if message.role == "user")
-    asked = [i for i in range(at + 1) if before[i].role == "user" and before[i].clips][-1:]
+    recordings, which may be an earlier question's. One that is lost is not replaced by others."""
+    users = [i for i, message in enumerate(before) if message.role == "user"]
+    at = users[-1]
+    asked = [i for i in users if any(not isinstance(part, str) for part in before[i].parts)][-1:]
     kept = {0} if before[0].role == "system" else set()
     kept |= {*asked, *range(at, len(before))}
     return [before[i] for i in sorted(kept)]

@@ -172,8 +172,8 @@ class LocalEngine:
         config, row = self.model.config, TASKS[task] if isinstance(task, str) else task
         if not config.chats or row is None or not config.reads_tags:
             return not config.chats
-        question = next(message for message in reversed(messages) if message.role == "user")
-        return len(question.clips) < 2 and not row.compares
+        asked = [message for message in messages if message.role == "user"][-1:]
+        return sum(len(question.clips) for question in asked) < 2 and not row.compares
 
     def _select(self, messages: Sequence[Message], task: str | Task | None = None) -> Selection:
         """The windows of each clip, as far as sound may fill the context, and words let it."""

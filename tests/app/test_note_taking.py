@@ -193,6 +193,16 @@ def test_a_task_is_about_its_own_recording_else_about_the_newest(store, recall):
     assert heard[4] == [one.digest, two.digest, one.digest]  # it compares: all are given
 
 
+def test_a_task_about_a_lost_recording_is_not_done_to_another(store, recall):
+    engine, id = Ear(), store.start().id
+    one, two = chat.keep(store, clip(2), "a.wav"), chat.keep(store, clip(3, 1), "b.wav")
+    list(asked(engine, store, recall, (one, "first"), id=id))
+    store.clips.path(two.digest).unlink()
+    list(asked(engine, store, recall, (two, "mood?"), "emotion", id=id))
+    assert [c.digest for m in engine.given[-1][0] for c in m.clips] == []
+    assert [u.why for u in store.turns(id)[-1].unheard] == [records.GONE]
+
+
 def test_a_task_that_the_model_was_not_taught_is_asked_in_words(store, recall):
     engine, ref = Ear(), chat.keep(store, clip(2), "a.wav")
     list(asked(engine, store, recall, (ref, "Who sings?"), "singer"))

@@ -8,7 +8,10 @@ from app.chat import Refused
 from app.seat import Seat
 from model.engine import Parrot
 from model.errors import NoRoom, NoWeights
+from model.listening.notes import Word
 from model.messages import Message, Sampling
+from model.windows import split
+from tests.model.conftest import noise
 
 ASKED = [Message("user", ("one two three",))]
 
@@ -33,6 +36,12 @@ class Bird(Parrot):
 def seat():
     Bird.alive = []
     return Seat(Bird("a"), "a")
+
+
+def test_who_sits_here_takes_the_notes():
+    seat, sound = Seat(Parrot(words=[Word(0.1, 0.3, "hello")])), noise(2)
+    assert [note.text for note in seat.notes(sound, split(sound))] == ["hello"]
+    assert seat.room(ASKED, task="emotion") == Parrot().room(ASKED)
 
 
 def said(engine):

@@ -10,9 +10,10 @@ from app.examples import EXAMPLES
 from app.i18n import LANGUAGES
 from app.png import png
 from model.audio import decode
+from model.listening.notes import LANGUAGE, Label, Note, Word, as_json
 from model.picture import overview
 from sessions import bundle, transfer
-from sessions.records import FAILED
+from sessions.records import FAILED, WindowNotes
 from sessions.store import Store
 from tests.app.conftest import CHROMIUM, NAMES, SECONDS
 
@@ -32,6 +33,15 @@ def talk(tmp_path_factory):
         last = store.begin(id)
         store.finish(last.id, "A cat\n\n- <i>one</i>\n- [there](https://example.com)", "done")
         store.rate(last.id, False, "It was a lion.")
+        heard = Note(
+            start=0.0,
+            end=voice.seconds,
+            reader="mini",
+            text="Thank you",
+            words=(Word(0.2, 0.6, "Thank", 0.9), Word(0.7, 1.0, "you", 0.2)),
+            labels=(Label(LANGUAGE, "en", 0.9),),
+        )
+        store.notes.keep([WindowNotes(voice.digest, 0.0, voice.seconds, "mini", as_json([heard]))])
         store.rename(id, "Cats & <lions>"), store.tag(id, ["zoo"]), store.pin(id)
         yield store, id
 
@@ -108,6 +118,14 @@ def test_the_file_is_read_and_heard_without_a_network(chromium, file):
     page.click("button.mark:has-text('0.50 s')")
     until(page, "document.querySelector('audio').paused")
     assert abs(page.evaluate("document.querySelector('audio').currentTime") - 1.2) < 0.1
+    fold = page.locator("details.heard")
+    expect(fold).to_have_count(1)  # the sound comes once, and what was heard of it
+    fold.locator("summary").click()
+    expect(fold.locator(".doubtful")).to_have_text("you")
+    expect(fold).to_contain_text("Englisch")
+    fold.locator("span:text-is('Thank')").click()
+    until(page, "document.querySelector('audio').paused")
+    assert abs(page.evaluate("document.querySelector('audio').currentTime") - 0.6) < 0.1
     page.click("summary >> nth=0")
     until(page, "document.querySelector('details img').naturalWidth > 100")
     page.set_viewport_size({"width": 360, "height": 740})

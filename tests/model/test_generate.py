@@ -175,6 +175,7 @@ def test_a_task_by_tags_is_about_one_recording_and_what_it_leaves_out_is_told():
     for task in ("caption", TASKS["caption"]):
         read = engine._prompt(talk, task)
         assert [window.clip.digest for window in read.windows] == [second.digest]
+    assert engine.room(earlier[1:], task="caption").heard == ()  # an answer without a question
     only_tags = tiny_engine(chats=False)
     both = [Message("user", (first, second, "?"))]
     assert [u.digest for u in only_tags.room(both, task="caption").unheard] == [first.digest]

@@ -1,6 +1,8 @@
 """What people type stays text; clips stand where they were put; keys tell sounds apart."""
 
+import re
 from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -9,6 +11,7 @@ from model.listening.notes import Note
 from model.messages import Message
 from model.prompt import Renderer, clock
 from model.tasks import TASKS
+from model.training.notes_batches import opening
 from model.windows import split
 from tests.model.conftest import Letters, noise
 
@@ -178,3 +181,11 @@ def test_the_cost_of_a_window_has_its_notes():
     bare, noted = (split(one)[0] for one in (noise(2), clip))
     more = len(render(Message("user", (clip,)))) - len(render(Message("user", (noise(2),))))
     assert RENDERER.cost(noted) - RENDERER.cost(bare) == more > 0
+
+
+def test_notes_stand_in_a_chat_as_they_stood_in_training():
+    clips = [heard(noise(n), (0.0, float(n), text)) for n, text in ((1, "One."), (2, "Two."))]
+    told = shown(render(Message("user", (*clips, "?"))))
+    trained = opening([clip.notes for clip in clips], Random(0), lambda note: [])
+    text = "".join(part for part in trained if isinstance(part, str))
+    assert f"user\n{text}?<|im_end|>" in re.sub(r"<audio>\.*</audio>", "", told)
