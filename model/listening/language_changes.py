@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from model.listening.pauses import FRAME, quiet, runs
 from model.listening.speech_reader import Sound, SpeechReader
 from model.spec import SAMPLE_RATE
 
 _SHORTEST = 2.0  # seconds in which a language can be told
 _PAUSE = 0.25  # seconds of quiet between two stretches
-_FRAME = SAMPLE_RATE // 50  # samples: 20 ms
-_QUIET = 25.0  # decibels below the loud frames of a window
 _SURE = 0.8  # probability from which a change is believed, of either side
 
 
@@ -74,18 +73,10 @@ def joined(told: list[Stretch]) -> list[Stretch]:
 def pauses(samples: np.ndarray) -> list[int]:
     """Samples (n,) -> where to cut them, in the middle of pauses, so that no stretch is too short
     for its language to be told."""
-    n = len(samples) // _FRAME
-    if n * _FRAME < 2 * _SHORTEST * SAMPLE_RATE:
-        return []
-    power = np.square(samples[: n * _FRAME].reshape(n, _FRAME), dtype=np.float64).mean(axis=1)
-    loud = 10 * np.log10(power + 1e-12)
-    quiet = loud < np.percentile(loud, 90) - _QUIET
-    edges = np.flatnonzero(np.diff(np.r_[False, quiet, False].astype(int))).reshape(-1, 2)
-    cuts = []
-    for first, last in edges:
-        middle = (first + last) // 2 * _FRAME
-        far = _SHORTEST * SAMPLE_RATE
+    far, cuts = _SHORTEST * SAMPLE_RATE, []
+    for first, last in runs(quiet(samples)):
+        middle = int(first + last) // 2 * FRAME
         before = middle - (cuts[-1] if cuts else 0)
         if last - first >= _PAUSE * 50 and before >= far and len(samples) - middle >= far:
-            cuts.append(int(middle))
+            cuts.append(middle)
     return cuts

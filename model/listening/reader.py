@@ -12,6 +12,7 @@ from model.errors import EarshotError
 from model.listening import guards
 from model.listening.language_changes import Stretch, stretches
 from model.listening.notes import LANGUAGE, Label, Note, Word
+from model.listening.pauses import without_quiet
 from model.listening.speech_reader import PADDED_LONG, Reading, Sound, SpeechReader
 from model.messages import Clip
 from model.spec import SAMPLE_RATE
@@ -82,6 +83,7 @@ def _note(
         reading, why = _judged(reader, sound, reading, write, judge)
         if not translate:
             reading = reader.with_words(reading, sound)
+            reading = replace(reading, words=without_quiet(reading.words, heard))
         found.append(_Taken(part, reading, why))
     return _joined(note, found)
 
