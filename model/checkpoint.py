@@ -450,7 +450,8 @@ def save(
     model: QwenAudio, folder: Path, *, beside: Path | None = None, embedding_bits: int = 16
 ) -> None:
     """Writes weights in our names (4-bit ones as they are), config.json, and the tokenizers and
-    card found in `beside`.
+    card found in `beside`. With `embedding_bits` 8, so are the embeddings stored, and beside a
+    reader the encoder's linear layers.
 
     Save a 4-bit model before its first answer: on a CPU that repacks the weights for speed. Fused
     layers come apart.
@@ -463,7 +464,7 @@ def save(
     if model.config.tie_word_embeddings:
         del weights["head.weight"]
     if embedding_bits == 8:
-        for name in {"llm.embed_tokens.weight", "reader.embed_tokens.weight"} & weights.keys():
+        for name in _stored_in_8_bits(model):
             weights[name], weights[f"{name}.{_SCALE}"] = quantize.pack_rows(weights[name])
     save_torch_state_dict(
         {name: tensor.contiguous() for name, tensor in weights.items()},
@@ -474,3 +475,15 @@ def save(
     for name in _FILES_BESIDE:
         if beside is not None and (beside / name).exists() and beside != folder:
             shutil.copy2(beside / name, folder / name)
+
+
+def _stored_in_8_bits(model: QwenAudio) -> list[str]:
+    """Weights that a small file holds in 8 bits. Of the encoder only where a reader is beside it:
+    a model without one may have learned its encoder anew, and be stored as it was measured."""
+    kinds = (nn.Embedding,) if model.reader is None else (nn.Embedding, nn.Linear)
+    return [
+        f"{name}.weight"
+        for name, layer in model.named_modules()
+        if (name.endswith("embed_tokens") or name.startswith("audio.layers."))
+        and isinstance(layer, kinds)
+    ]

@@ -59,6 +59,13 @@ def test_rounded_and_opened_in_16_bits_it_is_near(joined, packed):
     assert 0.005 < error < 0.3  # as NF4 is
 
 
+def test_the_encoder_stored_in_8_bits_is_nearly_the_same(joined, packed):
+    torch.manual_seed(0)
+    mel = torch.randn(1, 80, 3000)
+    near, true = (checkpoint.load(f, FULL).audio.trunk(mel, [400]) for f in (packed, joined))
+    assert 0 < (near - true).norm() / true.norm() < 0.02
+
+
 def test_rounded_it_opens_in_4_bits_and_computes_the_same(packed):
     model = checkpoint.load(packed, Placement(CPU, torch.float32, 4, fused=True))
     linear = [
@@ -72,7 +79,8 @@ def test_rounded_it_opens_in_4_bits_and_computes_the_same(packed):
 def test_the_folder_holds_4_bits_and_an_embedding_of_8(packed):
     names = {name for part in checkpoint.shards(packed).values() for name in part}
     assert "reader.layers.0.fc1.weight.quant_state.bitsandbytes__nf4" in names
-    assert "reader.embed_tokens.weight.block_scale" in names
+    assert {f"{name}.embed_tokens.weight.block_scale" for name in ("llm", "reader")} <= names
+    assert "audio.layers.1.fc2.weight.block_scale" in names
     assert not any("steps_norm" in name and "quant" in name for name in names)
 
 
