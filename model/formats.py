@@ -32,7 +32,7 @@ CODECS = (
     *("aac", "aac_fixed", "aac_latm", "mp3", "mp3float", "mp2", "mp2float", "mp1", "mp1float"),
     *("mp3adu", "mp3adufloat", "mp3on4", "mp3on4float", "metasound", "twinvq", "dss_sp"),
     *("flac", "alac", "ape", "wavpack", "tta", "tak", "als", "truehd", "mlp", "qoa", "shorten"),
-    *("osq", "rka", "bonk", "apac", "wavarc", "ralf", "paf_audio", "dst", "dfpwm"),
+    *("osq", "rka", "bonk", "apac", "wavarc", "ralf", "paf_audio", "dfpwm"),
     *("opus", "libopus", "vorbis", "libvorbis", "speex", "nellymoser", "truespeech", "qcelp"),
     *("wmav1", "wmav2", "wmapro", "wmavoice", "wmalossless", "ac3", "ac3_fixed", "eac3", "dca"),
     *("mpc7", "mpc8", "cook", "sipr", "ra_144", "ra_288", "real_144", "real_288", "qdm2", "qdmc"),

@@ -7,6 +7,7 @@ from model import clock, errors, formats
 from model.audio import Limits, decode
 from model.clock import Packets, Pause
 from model.spec import SAMPLE_RATE
+from tests.model import rare_files
 from tests.model.recordings import ffmpeg, likeness, original, voice, wav
 
 A, B = voice(1), voice(2)
@@ -257,6 +258,43 @@ def test_rare_formats_are_heard(tmp_path, name):
     path = ffmpeg(tmp_path / name, "-i", source, *RARE[name].split())
     clip = decode(path)
     assert clip.seconds == pytest.approx(3, abs=0.2) and np.abs(clip.samples).max() > 0.05
+
+
+def test_what_no_program_here_writes_is_heard(tmp_path):
+    source = wav(tmp_path / "a.wav", [A])
+    words = ["-c:a", "wmav2", "-ar", 44100, "-ac", 1]
+    wma = ffmpeg(tmp_path / "wma.wav", "-i", source, *words).read_bytes()
+    dts = ffmpeg(tmp_path / "x.dts", "-i", source, "-strict", -2, "-ar", 48000).read_bytes()
+    lossless = source.read_bytes()
+    made = {
+        "x.shn": (rare_files.shorten(lossless, original(source)), lossless),
+        "x.xwma": (wma[:8] + b"XWMA" + wma[12:], wma),
+        "x.dtshd": (rare_files.dtshd(dts), dts),
+    }
+    for name, (content, same) in made.items():
+        clip, expected = decode(content, name=name), decode(same).samples
+        n = min(len(clip.samples), len(expected))
+        assert abs(len(expected) - n) < 2000 and clip.remarks == (), name
+        assert np.abs(clip.samples[:n] - expected[:n]).max() < 0.01, name
+        assert np.abs(expected).max() > 0.2
+
+
+def test_frames_of_any_content_are_heard_in_formats_that_no_program_here_writes():
+    made = {
+        "x.qcp": rare_files.qcp(150),
+        "x.vqf": rare_files.vqf(3),
+        "x.g729": np.random.default_rng(0).bytes(3000),
+    }
+    for name, content in made.items():
+        clip = decode(content, name=name)
+        assert clip.seconds == pytest.approx(3, abs=0.25) and np.abs(clip.samples).max() > 0.1
+        assert not any("missing" in remark for remark in clip.remarks), name
+
+
+def test_dst_is_refused_by_its_name():
+    """ffmpeg gives noise for frames of it that are stored as they are."""
+    with pytest.raises(errors.Unreadable, match="x.dff is coded as dst, which Earshot does not"):
+        decode(rare_files.dst(75), name="x.dff")
 
 
 def test_a_format_that_is_left_out_is_named(tmp_path):
