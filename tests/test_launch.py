@@ -160,6 +160,17 @@ def test_what_cannot_be_meant_is_refused_with_the_rule(capsys, words, said):
     assert said in capsys.readouterr().err
 
 
+def test_a_recording_at_home_is_no_question(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "talk.wav").touch()
+    with pytest.raises(SystemExit):
+        launch.parse(["ask", "~/talk.wav"])
+    assert "what do you want to know? Add a question: ask ~/talk.wav" in capsys.readouterr().err
+    words = launch.parse(["ask", "--task", "transcribe", "~/talk.wav"])
+    assert [str(clip) for clip in words.clips] == ["~/talk.wav"]
+
+
 def test_without_a_command_it_is_the_page():
     words = launch.parse(["--port", "9000"])
     assert (words.command, words.model) == ("ui", "earshot-mini")

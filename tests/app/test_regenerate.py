@@ -115,6 +115,17 @@ def test_an_answer_that_was_cut_short_or_drawn_otherwise_is_given_as_it_was_aske
     assert answered("done") == Sampling()
 
 
+@pytest.mark.parametrize("told", [{"top_p": 0.3}, {"top_k": 7}, {"seed": 9}])
+def test_at_temperature_0_nothing_else_makes_another_answer(store, told):
+    about = replace(Parrot().about, sampling=Sampling())
+    kept = store.start(sampling=json.dumps(asdict(GREEDY)))
+    question = store.ask(kept.id, ("What is it?",))
+    before = json.dumps(asdict(replace(GREEDY, **told)))
+    first = store.begin(kept.id, question.id, sampling=before, model=about.name)
+    store.finish(first.id, "A", "done")
+    assert regenerate.resampled(kept, about, store.answers(question.id)).temperature > 0
+
+
 def test_an_answer_that_is_gone_on_with_is_sampled_as_it_was_begun(store, talk):
     """Else what is stored of it would be untrue of its first half."""
     talk(Sampling(temperature=1.0), replace(GREEDY, max_tokens=2), 2)

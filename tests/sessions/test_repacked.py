@@ -10,6 +10,7 @@ from sessions import parcel, transfer
 from sessions.errors import BadBundle, StoreError
 from sessions.restore import restore
 from sessions.store import Store
+from sessions.zip_names import files_beside
 from tests.sessions.test_transfer import exported
 
 SYSTEMS = {"__MACOSX/talk/._conversations.json": b"x", "talk/.DS_Store": b"x"}
@@ -162,3 +163,10 @@ def test_a_folder_with_two_backups_is_not_guessed_at(backup, tmp_path):
             archive.extractall(tmp_path / "unpacked" / place)
     with pytest.raises(StoreError, match="no backup of Earshot"):
         restore(tmp_path / "new", tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize("order", [sorted, backwards])
+def test_of_two_documents_the_one_nearest_the_top_counts(order):
+    names = ["talk/a.json", "talk/old/a.json", "talk/clips/x.flac"]
+    infos = [zipfile.ZipInfo(name) for name in order(names)]
+    assert set(files_beside("a.json", infos)) == {"a.json", "old/a.json", "clips/x.flac"}

@@ -142,6 +142,14 @@ def test_what_was_read_is_noted_and_counts():
     assert played("Audio 1: <|1.00|>", *TWO, heard=unheard) == [None]
 
 
+def test_what_was_read_counts_by_its_numbers_in_any_order():
+    heard = (Heard(1, 1, CAT.digest, 0.0, 20.0), Heard(0, 1, DOG.digest, 0.0, 20.0))
+    turns = (asked(DOG, "?"), turn("A dog."), asked(CAT, "And this?"))
+    for rows in (heard, heard[::-1]):
+        assert played("the first recording: <|1.00|>", *turns, heard=rows) == [(DOG, 1.0)]
+        assert played("<|1.00|>", *turns, heard=rows) == [(CAT, 1.0)]
+
+
 @pytest.mark.parametrize(
     "stretch",
     ["0:28 to 0:55", "0:28–0:55", "0:28 bis 0:55", "0:28 à 0:55", "0:28 a 0:55", "0:28から0:55"],
