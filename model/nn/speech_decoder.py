@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.functional import gelu, linear
 
-from model.layers import attend, initialise
+from model.layers import initialise
 
 RENAMED = {  # transformers' names of a Whisper: ours, in the order of the forward pass
     r"model\.encoder\.(conv1|conv2)\.(weight|bias)": r"audio.\1.\2",
@@ -134,23 +134,26 @@ class SpeechDecoderLayer(nn.Module):
         """
         attention, y = self.self_attn, self.self_attn_layer_norm(x)
         k, v = memory.grow(self.index, *attention.keys(y))
-        x = x + attention.out(attend(attention.queries(y), k, v, causal))
+        x = x + attention.out(_weights(attention.queries(y), k, causal) @ v)
         attention, y = self.cross_attn, self.cross_attn_layer_norm(x)
         if self.index not in memory.sound:
-            memory.sound[self.index] = attention.keys(steps)
+            k, v = attention.keys(steps)
+            memory.sound[self.index] = (k.contiguous(), v.contiguous())  # read with each token
         k, v = memory.sound[self.index]
-        q = attention.queries(y)
+        weights = _weights(attention.queries(y), k, sounding)
         if memory.watches:
-            memory.crossed[self.index] = _weights(q, k, sounding)
-        x = x + attention.out(attend(q, k, v, sounding))
+            memory.crossed[self.index] = weights
+        x = x + attention.out(weights @ v)
         return x + self.fc2(gelu(self.fc1(self.final_layer_norm(x))))
 
 
 def _weights(q: torch.Tensor, k: torch.Tensor, seen: torch.Tensor | None) -> torch.Tensor:
+    """How much each query looks at each key. Written out: for one query on a processor torch's own
+    kernel takes five times as long (0.6 ms and 0.1, 600 keys, bfloat16)."""
     scores = (q @ k.transpose(-1, -2)).float() * q.shape[-1] ** -0.5
     if seen is not None:
         scores = scores.masked_fill(~seen, torch.finfo(scores.dtype).min)
-    return scores.softmax(-1)
+    return scores.softmax(-1).to(q.dtype)
 
 
 class SpeechDecoder(nn.Module):
@@ -203,7 +206,7 @@ class SpeechDecoder(nn.Module):
         """Weights of the alignment heads in the last call that `memory` watched -> (heads, n,
         steps) of its first window."""
         pairs = self.config.alignment_heads
-        return torch.stack([memory.crossed[layer][0, head] for layer, head in pairs])
+        return torch.stack([memory.crossed[layer][0, head] for layer, head in pairs]).float()
 
 
 def rename(theirs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
