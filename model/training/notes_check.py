@@ -39,6 +39,7 @@ EVERY = 3  # saved checkpoints
 BATCHES = 4  # of each kind
 SEED = 77  # of what is kept back: always the same
 KEPT_BACK = ("wording", "unit")
+_SMALL = "the a an in on at to for of by from my your his her our their".split()
 
 
 class Checks(TrainerCallback):
@@ -107,9 +108,17 @@ def _asked(made: Example) -> Iterator[Question]:
             if len(turn.answer.split()) > MOST_WORDS:
                 break
             kind = UNANSWERABLE if is_refusal(turn.answer) else turn.kind
-            accept = () if kind == UNANSWERABLE else (turn.answer,)
+            accept = () if kind == UNANSWERABLE else (turn.answer, _core(turn.answer))
             last = Question(before, turn.question, kind, accept, last)
             yield last
+
+
+def _core(answer: str) -> str:
+    """Without the small words that it begins with: "the golden trowel" is "golden trowel"."""
+    parts = answer.split()
+    while len(parts) > 1 and parts[0].lower() in _SMALL:
+        parts = parts[1:]
+    return " ".join(parts)
 
 
 def main(argv: list[str] | None = None) -> None:

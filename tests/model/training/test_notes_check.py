@@ -21,6 +21,11 @@ def test_questions_kept_back_have_answers_that_count_as_right():
     assert 0.1 < sum(q.kind == UNANSWERABLE for q in asked) / 120 < 0.6
 
 
+def test_small_words_before_an_answer_are_not_wanted():
+    assert notes_check._core("In the glove compartment.") == "glove compartment."
+    assert notes_check._core("The.") == "The."
+
+
 def test_units_kept_back_are_not_trained_on():
     held = {unit.tag for unit in read().units if unit.held_out}
     assert len(held) >= 20
