@@ -34,7 +34,6 @@ from sessions.store import Store
 
 GUESTS_AT_ONCE = 2  # recordings of one guest that come in at a time; none is on the disk before
 AT_ONCE = 2  # recordings that are read at a time: three hours take 0.7 GB meanwhile
-PROCESS = uuid4().hex  # another one after a restart
 POLICY = "; ".join(  # Gradio evaluates its templates, hence the two unsafe ones
     (
         "default-src 'self'",
@@ -141,6 +140,7 @@ def routes(
     places: Places, limits: Limits | None = None, model: Callable[[], str] = str
 ) -> list[Route]:
     limits, reading_in = limits or Limits(), asyncio.Semaphore(AT_ONCE)
+    process = uuid4().hex  # another one after a restart, also of a process that was forked
 
     async def take(request: Request) -> Response:
         """A recording, as the body of the request; its name in the address, and what its reading
@@ -193,7 +193,7 @@ def routes(
         """Whether this is still the process that gave the page, and is being closed; when it last
         wrote, and a word that changes with the model."""
         changed = await run_in_threadpool(_changed, (await places.at(request)).store)
-        told = {"process": PROCESS, "changed": changed, "model": model()}
+        told = {"process": process, "changed": changed, "model": model()}
         return JSONResponse(told | {"ending": places.is_ending})
 
     return [
