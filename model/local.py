@@ -17,6 +17,8 @@ from model.circles import in_circles
 from model.engine import SHORTEST_ANSWER, About, Room
 from model.errors import MACHINE_IS_FULL, DoesNotFit, NoRoom, NoWeights, is_out_of_memory
 from model.generate import Sampler, decode, embed_rest, prefill
+from model.listening import task_answers
+from model.listening.listener import Listener
 from model.listening.notes import Note
 from model.mel import log_mel, n_frames
 from model.messages import Clip, Message, Piece, Sampling
@@ -39,7 +41,8 @@ _ANSWER = 128  # positions of an answer as most are
 
 class LocalEngine:
     """A checkpoint in memory. `budget` bytes hold the memory of conversations; prompts are read
-    `chunk` positions at once (default: what suits the device)."""
+    `chunk` positions at once (default: what suits the device). `listener` takes the notes of a
+    model that has a reader."""
 
     def __init__(
         self,
@@ -48,9 +51,11 @@ class LocalEngine:
         about: About,
         budget: int,
         chunk: int | None = None,
+        listener: Listener | None = None,
     ):
         self.model, self.tokens, self.about, self.chunk = model, tokens, about, chunk
-        self.renderer = Renderer(tokens, model.audio.n_slots_of)
+        self.listener = listener
+        self.renderer = Renderer(tokens, model.audio.n_slots_of, model.config.slots)
         self.memories = Memories(budget, model.config.text_config.num_hidden_layers)
         self.sounds = EncodedSounds(budget // 8)
         self.static = StaticDecoding.of(model)
@@ -108,15 +113,19 @@ class LocalEngine:
             hears=_heard_at_once(model, config.context),
         )
         budget = min(free_bytes(where.device) // 3, 4 << 30)
-        return cls(model, tokens, about, budget, where.chunk)
+        return cls(model, tokens, about, budget, where.chunk, Listener.of(model, folder))
 
     def reply(
         self, messages: Sequence[Message], sampling: Sampling, *, task: str | Task | None = None
     ) -> Iterator[Piece]:
         """See `Engine`. With `task`, the row of model/tasks.py whose tags follow the clip instead
         of a chat, where the model was taught tags. The pretrained Qwen-Audio never chats: without a
-        task it answers the question, or writes down what is said."""
-        prompt = self._prompt(messages, task)
+        task it answers the question, or writes down what is said. A model with a reader answers
+        what its notes say from them, word for word."""
+        if name := self._from_notes(messages, task):
+            yield from self._told(name, messages, sampling)
+            return
+        prompt = self._prompt(self._noted(messages), task)
         with self._turns.enter() as gate:
             while not gate.wait(_HEARTBEAT):
                 yield Piece("")
@@ -138,6 +147,9 @@ class LocalEngine:
     ) -> list[str]:
         """The whole answers to several conversations at once, always with the likeliest token.
         Raises DoesNotFit where one of them does not."""
+        if self.listener is not None:
+            plain = Sampling(max_tokens=max_tokens, temperature=0)
+            return ["".join(p.text for p in self.reply(t, plain, task=task)) for t in talks]
         prompts = [self._prompt(talk, task) for talk in talks]
         texts = [""] * len(talks)
         with self._turns.enter() as gate:
@@ -149,13 +161,20 @@ class LocalEngine:
         return texts
 
     def notes(self, clip: Clip, windows: Sequence[Window] | None = None) -> Iterator[Note]:
-        """See `Engine`. No checkpoint that is read here has a reader."""
-        yield from ()
+        """See `Engine`. Nothing where the checkpoint has no reader."""
+        if self.listener is None:
+            return
+        for window in split(clip) if windows is None else windows:
+            yield self._note(window)
 
     def room(self, messages: Sequence[Message], *, task: str | Task | None = None) -> Room:
         """How full the context would be, and which stretches of sound would not fit."""
-        read = self._select(messages, task)
-        used = len(self.renderer.chat(messages, read.windows))
+        if self._from_notes(messages, task):
+            read = selection.all_of_last(messages)
+            used = len(self.renderer.chat(messages, [[] for _ in read.windows]))
+        else:
+            read = self._select(messages, task)
+            used = len(self.renderer.chat(messages, read.windows))
         costs = tuple(sum(map(self.renderer.cost, windows)) for windows in read.windows)
         heard, unheard = tuple(read.heard()), tuple(read.unheard())
         return Room(used, self.about.context, unheard, costs, heard, read.is_cut)
@@ -165,6 +184,54 @@ class LocalEngine:
         self._forget()
         del self.model, self.static, self.renderer  # the renderer counts with the model's encoder
         _give_back()
+
+    def _from_notes(self, messages: Sequence[Message], task: str | Task | None) -> str:
+        """The task that is answered from notes, without the language model; "" where it is."""
+        name = task.name if isinstance(task, Task) else task
+        return "" if self.listener is None else task_answers.task_of(messages, name)
+
+    def _told(self, task: str, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
+        """The answer to a task of model/listening/task_answers.py about the newest recordings."""
+        asked = next(message for message in reversed(messages) if message.clips)
+        is_translated = task == task_answers.TRANSLATE
+        told: list[Sequence[Note]] = []
+        for clip in asked.clips:
+            notes = [] if is_translated else list(clip.notes)
+            for window in [] if notes else split(clip):
+                yield Piece("")
+                notes.append(self._note(window, translate=is_translated))
+            told.append(notes)
+        begun = "".join(messages[-1].parts) if messages[-1].role == "assistant" else ""
+        ids = self.tokens.encode(task_answers.answer(task, told).removeprefix(begun))
+        text = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        for token in ids[: sampling.max_tokens]:
+            yield Piece(text.decode(self.tokens.bytes_of(token)), (token,))
+        finish = "length" if len(ids) > sampling.max_tokens else "stop"
+        yield Piece(text.decode(b"", final=True), finish=finish)
+
+    def _noted(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """The messages, with the notes of their clips; those that were handed over stay."""
+        if self.listener is None:
+            return messages
+
+        def part(one):
+            is_bare = isinstance(one, Clip) and not one.notes
+            return replace(one, notes=tuple(self.notes(one))) if is_bare else one
+
+        return [replace(message, parts=tuple(map(part, message.parts))) for message in messages]
+
+    def _note(self, window: Window, *, translate: bool = False) -> Note:
+        """What is heard of a window, listened to once. Raises NoRoom."""
+        with self._turns.enter() as gate:
+            gate.wait()
+            for _ in range(2):
+                try:
+                    return self.listener.note(window, translate=translate)
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                self._forget()  # not in the clause: there the error holds on to what was read
+        raise NoRoom(self._full())
 
     def _reads_tags(self, messages: Sequence[Message], task: str | Task | None) -> bool:
         """Whether the prompt is one clip and tags. Of several recordings in a question a chat hears

@@ -47,6 +47,7 @@ class Renderer:
 
     tokenizer: Tokenizer
     n_slots: Callable[[int], int]  # slots for this many samples of one window
+    has_slots: bool = True  # False: of a window only its notes are read
 
     def chat(
         self,
@@ -93,7 +94,7 @@ class Renderer:
 
     def cost(self, window: Window) -> int:
         """Positions of a window's sound, with its two boundaries and its notes."""
-        n_slots = self.n_slots(window.end - window.start) + 2
+        n_slots = self.n_slots(window.end - window.start) + 2 if self.has_slots else 0
         text = notes_below(window, 1)
         return n_slots + (len(self.tokenizer.encode(text)) if text else 0)
 
@@ -157,6 +158,8 @@ class Renderer:
         prompt.keys.append(token_id)
 
     def _sound(self, prompt: Prompt, window: Window) -> None:
+        if not self.has_slots:
+            return
         n = self.n_slots(window.end - window.start)
         prompt.starts.append(len(prompt))
         self._control(prompt, AUDIO_START)

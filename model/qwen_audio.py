@@ -46,6 +46,7 @@ class QwenAudioConfig(PreTrainedConfig):
     questions: list[str] | tuple[str, ...] = ("What do you hear?",)  # good ones to begin with
     tasks: list[str] | tuple[str, ...] = ()  # rows of model/tasks.py it was taught, by name
     understands: list[str] | tuple[str, ...] = ()  # languages of questions ("en"); none: any
+    slots: bool = True  # a clip stands in the prompt as vectors; False: as its notes alone
     reader: dict | None = None  # sizes of Whisper's decoder over the same encoder, where it has one
 
     def __post_init__(self, **kwargs):

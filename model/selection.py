@@ -58,3 +58,10 @@ def first_of_last(messages: Sequence[Message]) -> Selection:
     """For a model that reads tags: the first window of the last clip."""
     clips = [clip for message in messages for clip in message.clips]
     return Selection(messages, [*([] for _ in clips[:-1]), *(split(c)[:1] for c in clips[-1:])])
+
+
+def all_of_last(messages: Sequence[Message]) -> Selection:
+    """For what is answered from notes: all of the newest recordings."""
+    newest = next((i for i in reversed(range(len(messages))) if messages[i].clips), -1)
+    windows = [split(c) if i == newest else [] for i, m in enumerate(messages) for c in m.clips]
+    return Selection(messages, windows)

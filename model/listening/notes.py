@@ -47,6 +47,7 @@ class Pitch:
     hertz: float
     note: str  # "A4"
     confidence: float
+    is_sure: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

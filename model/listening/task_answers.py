@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from model.listening.languages import language_name
 from model.listening.notes import FAMILY, KIND, LANGUAGE, VOICE, Label, Note
 from model.listening.notes_as_text import clock, sentences
+from model.messages import Message
 
 NO_WORDS = "No words were heard."
 NOT_TAKEN = "No words could be taken down."
@@ -42,6 +43,18 @@ def asks_for_words(question: str) -> bool:
     """Whether a question is one for all that is said, and for nothing else."""
     question = " ".join(question.replace(",", " ").split())
     return bool(_ASKS_FOR_WORDS.fullmatch(question) and _SAYS.search(question))
+
+
+def task_of(messages: Sequence[Message], task: str | None = None) -> str:
+    """Which of TASKS the last question is, about a recording: the one that was chosen, or the one
+    that it puts in words; "" where it is none."""
+    if not any(message.clips for message in messages):
+        return ""
+    if task is not None:
+        return task if task in TASKS else ""
+    asked = [message for message in messages if message.role == "user"][-1:]
+    words = " ".join(part for m in asked for part in m.parts if isinstance(part, str))
+    return TRANSCRIBE if asks_for_words(words) else ""
 
 
 def answer(task: str, recordings: Sequence[Sequence[Note]]) -> str:
