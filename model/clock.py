@@ -13,6 +13,10 @@ FORMATS = {  # with a clock of their own, by ffmpeg's names
     *("matroska", "webm", "mov", "mp4", "avi", "flv", "live_flv", "asf", "mpegts", "mpeg", "ogg"),
     *("nut", "wtv", "mxf", "rm", "nsv", "pva", "dhav", "kux", "ty"),
 }
+WITHOUT = {  # one frame after the other, with no clock: what a parser drops moves the rest
+    *("mp3", "aac", "ac3", "eac3", "amr", "amrnb", "amrwb", "dts", "dtshd", "mlp", "truehd"),
+    *("g722", "gsm", "sbc", "loas"),
+}
 LATE = 0.1  # seconds; a smaller offset of the start is the encoder's
 SHORTEST = 0.05  # seconds of a pause; less may be the grain of the clock
 SHORTEST_LOSS = (

@@ -244,9 +244,17 @@ def _put_pauses(source: Source, heard: Heard, log: Log) -> None:
     seconds = sum(pause.seconds for pause in pauses)
     if heard.seconds + seconds > source.most:
         pauses, left_out, seconds = [], left_out + seconds, 0.0
+    has_clock = not clock.WITHOUT & set(log.format.split(","))
     if pauses:
         heard.chunks = clock.put_in(heard.chunks, pauses)
-        heard.remarks.append(_of_silence(source.name, seconds, heard.log.has_lost))
+        heard.remarks.append(_of_silence(source.name, seconds, heard.log.has_lost, has_clock))
+    elif heard.log.has_lost and not has_clock and _has_end(whole, index, packets):
+        heard.remarks.append(
+            Remark(
+                f"{source.name} is damaged: parts of its sound could not be decoded and are "
+                "missing."
+            )
+        )
     elif heard.log.has_lost:
         heard.is_cut = True  # nothing is missing before the last frame that could be decoded
     if left_out:
@@ -258,13 +266,26 @@ def _put_pauses(source: Source, heard: Heard, log: Log) -> None:
         )
 
 
+def _has_end(source: Source, index: int, frames: clock.Packets) -> bool:
+    """Whether the last packet of a track is among the frames that could be decoded."""
+    with source.run(decoder.packet_times(index)) as program:
+        packets = clock.Packets.read(_lines(program.data()))
+    return bool(len(frames.starts) and frames.starts[-1] >= packets.starts[-1:].max(initial=0.0))
+
+
 def _is_short(source: Source, heard: Heard, log: Log) -> bool:
     """Whether less came than the header states, of a file that was wanted whole."""
     is_stated = log.stated is not None and log.stated < UNBELIEVABLE and source.seconds is None
     return is_stated and heard.seconds < log.stated * (1 - SLACK[1]) - SLACK[0]
 
 
-def _of_silence(name: str, seconds: float, has_lost: bool) -> Remark:
+def _of_silence(name: str, seconds: float, has_lost: bool, has_clock: bool) -> Remark:
+    if has_lost and not has_clock:
+        return Remark(
+            f"{name} is damaged: parts of its sound could not be decoded and are missing. Silence "
+            f"of {seconds:.2f} s was put in their place. Files of this kind do not say when a "
+            "sound is due: times after the damage may differ from a player's."
+        )
     if has_lost:
         return Remark(
             f"{name} is damaged: parts of its sound could not be decoded and are missing. Silence "

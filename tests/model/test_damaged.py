@@ -91,3 +91,12 @@ def test_a_damaged_file_of_several_channels_keeps_its_times(tmp_path, n_channels
     clip = decode(damaged(content, 0.5), name="x.flac")
     end = slice(10 * SAMPLE_RATE, round(11.5 * SAMPLE_RATE))
     assert likeness(clip.samples[end], A[end])[0] > 0.99
+
+
+@pytest.mark.parametrize("name, options", [("x.mp3", ""), ("x.ac3", ""), ("x.aac", "-c:a aac")])
+def test_where_no_clock_tells_times_that_is_said(tmp_path, name, options):
+    source = wav(tmp_path / "a.wav", [A])
+    content = ffmpeg(tmp_path / name, "-i", source, *options.split()).read_bytes()
+    told = " ".join(decode(damaged(content, 0.5), name=name).remarks)
+    assert "is damaged" in told and "agree with a player's" not in told
+    assert "Silence of" not in told or "may differ from a player's" in told
