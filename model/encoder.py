@@ -47,8 +47,14 @@ class AudioEncoder(nn.Module):
         """The same, for this many samples of one window."""
         return self.n_slots(n_frames(n_samples))
 
-    def trunk(self, mels: torch.Tensor, frames: list[int]) -> torch.Tensor:
-        """(windows, mels, 3000), mel frames that hold sound -> (windows, steps, width).
+    def trunk(
+        self,
+        mels: torch.Tensor,
+        frames: list[int],
+        outputs: list[torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """(windows, mels, 3000), mel frames that hold sound -> (windows, steps, width). What each
+        layer puts out, of the same shape, is appended to `outputs` where one is given.
 
         Several windows together are cut to the longest before the convolutions, as the original
         does: the last steps of a shorter one then see its padding, where alone they see zeros.
@@ -69,6 +75,8 @@ class AudioEncoder(nn.Module):
                 x = checkpoint(layer, x, mask, use_reentrant=False)
             else:
                 x = layer(x, mask)
+            if outputs is not None:
+                outputs.append(x)
         return x
 
     def project(self, steps: torch.Tensor) -> torch.Tensor:
