@@ -15,6 +15,7 @@ from transformers import PreTrainedConfig, Qwen2AudioEncoderConfig, Qwen2Config
 
 from model.encoder import AudioEncoder
 from model.layers import DecoderLayer, Past, RMSNorm, initialise
+from model.listening.heads import Heads, HeadsConfig
 from model.longcontext import logn_scale, ntk_alpha, rotary
 from model.nn.speech_decoder import SpeechDecoder, SpeechDecoderConfig
 from model.spec import TRAINED_LENGTH
@@ -48,6 +49,7 @@ class QwenAudioConfig(PreTrainedConfig):
     understands: list[str] | tuple[str, ...] = ()  # languages of questions ("en"); none: any
     slots: bool = True  # a clip stands in the prompt as vectors; False: as its notes alone
     reader: dict | None = None  # sizes of Whisper's decoder over the same encoder, where it has one
+    heads: dict | None = None  # the names of linear heads on the encoder, where it has them
 
     def __post_init__(self, **kwargs):
         if not isinstance(self.text_config, PreTrainedConfig):
@@ -61,6 +63,8 @@ class QwenAudioConfig(PreTrainedConfig):
             width, wanted = self.speech_decoder.width, self.audio_config.d_model
             if width != wanted:
                 raise ValueError(f"the reader is {width} numbers wide, the encoder {wanted}")
+        if self.heads is not None:
+            HeadsConfig.of(self.heads)
         super().__post_init__(**kwargs)
 
     @property
@@ -154,6 +158,8 @@ class QwenAudio(nn.Module):
         if config.tie_word_embeddings:
             self.head.weight = self.llm.embed_tokens.weight
         self.reader = SpeechDecoder(config.speech_decoder) if config.reader else None
+        width, heads = config.audio_config.d_model, config.heads
+        self.heads = Heads(HeadsConfig.of(heads), width) if heads else None
 
     def embed(self, ids: torch.Tensor, spans: list[torch.Tensor]) -> torch.Tensor:
         """Token ids (batch, n) -> embeddings (batch, n, width), with the spans of sound, in

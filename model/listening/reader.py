@@ -10,9 +10,11 @@ import numpy as np
 
 from model.errors import EarshotError
 from model.listening import guards
+from model.listening.heads import INSTRUMENT, silence
 from model.listening.language_changes import Stretch, stretches
-from model.listening.notes import LANGUAGE, Label, Note, Word
+from model.listening.notes import KIND, Label, Note, Pitch, Word
 from model.listening.pauses import without_quiet
+from model.listening.pitch import pitch
 from model.listening.speech_reader import PADDED_LONG, Reading, Sound, SpeechReader
 from model.messages import Clip
 from model.spec import SAMPLE_RATE
@@ -20,7 +22,6 @@ from model.speech import Speech
 from model.windows import Window, split
 
 TEMPERATURES = (0.4, 0.8)  # tried in turn where the likeliest tokens are not taken
-_SURE = 0.9  # probability from which the reader's language is repeated as a fact
 
 
 def read(
@@ -63,11 +64,17 @@ def _note(
     start, end, samples = window.start / SAMPLE_RATE, window.end / SAMPLE_RATE, window.samples
     note = Note(start=start, end=end, reader=reader.name, level=guards.level(samples))
     if guards.is_silent(note.level):
-        return note
+        return replace(note, labels=silence()) if reader.model.heads else note
     spoken = voice(samples)
-    if spoken is not None and spoken < guards.VOICE:
+    is_voiceless = spoken is not None and spoken < guards.VOICE
+    if is_voiceless and reader.model.heads is None:
         return note
     whole = reader.hear(samples)
+    labels = reader.findings(whole)
+    note = replace(note, labels=labels, pitch=_pitch(labels, samples))
+    if is_voiceless:
+        return note
+    kind = kind or note.label(KIND)
     parts = [Stretch(0, len(samples), language)]
     if not language:
         parts = stretches(reader, whole, samples)
@@ -85,7 +92,7 @@ def _note(
             reading = reader.with_words(reading, sound)
             reading = replace(reading, words=without_quiet(reading.words, heard))
         found.append(_Taken(part, reading, why))
-    return _joined(note, found)
+    return _joined(note, found, reader.language_label)
 
 
 def _written(
@@ -126,7 +133,12 @@ def _judged(
     return reader.cut(reading, ()), first[1]
 
 
-def _joined(note: Note, found: list[_Taken]) -> Note:
+def _pitch(labels: Sequence[Label], samples: np.ndarray) -> Pitch | None:
+    """The note that an instrument plays."""
+    return pitch(samples) if any(label.name == INSTRUMENT for label in labels) else None
+
+
+def _joined(note: Note, found: list[_Taken], labelled: Callable[[str, float], Label]) -> Note:
     """The note of a window whose stretches were read."""
     words: list[Word] = []
     seconds: dict[str, float] = {}
@@ -146,7 +158,7 @@ def _joined(note: Note, found: list[_Taken]) -> Note:
         text=" ".join(taken.reading.text for taken in found if taken.reading.text),
         language=languages[0] if languages else "",
         words=tuple(words),
-        labels=tuple(Label(LANGUAGE, x, sure[x], sure[x] >= _SURE) for x in languages),
+        labels=(*note.labels, *(labelled(x, sure[x]) for x in languages)),
         withheld=next((taken.withheld for taken in found if taken.withheld), ""),
     )
 

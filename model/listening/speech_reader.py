@@ -16,7 +16,8 @@ from model import checkpoint
 from model.circles import in_circles
 from model.encoder import n_steps
 from model.listening.alignment import STEP, token_starts
-from model.listening.notes import Word
+from model.listening.heads import summary
+from model.listening.notes import LANGUAGE, Label, Word
 from model.listening.speech_tokens import SpeechTokens
 from model.mel import log_mel, n_frames
 from model.nn.speech_decoder import DecoderMemory
@@ -27,6 +28,7 @@ from model.spec import SAMPLE_RATE
 # of 2 s each, 841 words: 30 s 7.4 % word errors (196 s of a core), 12 s 8.2 % (77 s); 12 s, then 30
 # s for the 17 of which it was least sure, 7.4 %. Without padding, 39 of 60 clips ended in loops.
 PADDED, PADDED_LONG = 12.0, 30.0
+_SURE_LANGUAGE = 0.9  # probability from which Whisper's own guess is repeated as a fact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +60,12 @@ class Sound:
     n_steps: int  # those that hold sound; the rest are padding
     memory: DecoderMemory
     seen: torch.Tensor | None = None  # (1, steps), True for those to look at; None: all
+    features: torch.Tensor | None = None  # (layers, 2 · width), for the heads; None without heads
 
     def part(self, start: float, end: float) -> "Sound":
         """The same with nothing to look at outside of these seconds."""
         at = torch.arange(self.steps.shape[1], device=self.steps.device)[None] * STEP
-        return replace(self, seen=(at >= start) & (at < end))
+        return replace(self, seen=(at >= start) & (at < end), features=None)
 
 
 class SpeechReader:
@@ -97,17 +100,36 @@ class SpeechReader:
         audio, wanted = self.model.audio, round(padded * SAMPLE_RATE)
         frames = n_frames(max(len(samples), wanted))
         mel = log_mel(samples, audio.config.num_mel_bins)[None].to(self.device)
-        steps = self.decoder.normalise(audio.trunk(mel, [frames]))
-        sounding = max(1, n_steps(n_frames(len(samples))))
-        return Sound(steps, min(sounding, steps.shape[1]), DecoderMemory())
+        outputs = [] if self.model.heads is not None else None
+        steps = self.decoder.normalise(audio.trunk(mel, [frames], outputs))
+        held = n_frames(len(samples))
+        features = summary(outputs, mel, [held])[0] if outputs and held else None
+        sounding = min(max(1, n_steps(held)), steps.shape[1])
+        return Sound(steps, sounding, DecoderMemory(), features=features)
+
+    @torch.inference_mode()
+    def findings(self, sound: Sound) -> tuple[Label, ...]:
+        """The kind of sound and what suits it, by the model's heads; nothing where it has none."""
+        return () if sound.features is None else self.model.heads.labels(sound.features)
+
+    def language_label(self, code: str, probability: float) -> Label:
+        """A language that was found, and whether that is sure."""
+        heads = self.model.heads
+        if heads is not None and LANGUAGE in heads.config.heads:
+            return heads.judged(LANGUAGE, code, probability)
+        return Label(LANGUAGE, code, probability, probability >= _SURE_LANGUAGE)
 
     @torch.inference_mode()
     def tell_language(self, sound: Sound) -> tuple[dict[str, float], float]:
-        """Probability of each language, and that nobody speaks."""
+        """Probability of each language, with what a head says of it where the model has one, and
+        that nobody speaks."""
         logits = self._step([self.tokens.begin], sound, sound.memory.again())
         no_speech = float(logits.softmax(-1)[self.tokens.no_speech])
         shares = logits[self._languages].softmax(-1).tolist()
-        return dict(zip(self.tokens.languages, shares, strict=True)), no_speech
+        spoken = dict(zip(self.tokens.languages, shares, strict=True))
+        if sound.features is not None:
+            spoken = self.model.heads.languages(sound.features, spoken)
+        return spoken, no_speech
 
     @torch.inference_mode()
     def write(
