@@ -28,7 +28,7 @@ from model.listening.notes import FAMILY, KIND, LANGUAGE, VOICE
 from model.paths import as_path
 from model.training.head_features import Features
 
-LAYERS = {KIND: (3, 4), VOICE: (0, 1), FAMILY: (2, 3), LANGUAGE: (4,)}  # counted from 0
+LAYERS = {KIND: (3, 4), VOICE: (0, 1), FAMILY: (0, 1), LANGUAGE: (4,)}  # counted from 0
 FIELDS = {KIND: "kind", VOICE: "gender", FAMILY: "family", LANGUAGE: "language"}  # of a clip
 GROUPS = {KIND: "source", VOICE: "speaker", FAMILY: "source", LANGUAGE: "source"}
 RIGHT = 0.95  # share of the findings called sure that shall be right
@@ -37,7 +37,9 @@ FEWEST = 30  # clips of a language for it to have a row of its own
 FOLDS = 5
 FEW, OFTEN = 10, 40  # findings for a threshold; findings of a name for one of its own
 KEPT = 384  # directions in which features differ most, that a head may use
-PENALTY = {KIND: 1e-1, VOICE: 1e-2, FAMILY: 3e-2, LANGUAGE: 1e-1}
+PENALTY = {KIND: 1e-1, VOICE: 1e-2, FAMILY: 1e-2, LANGUAGE: 3e-1}
+NEVER = 1.01  # a confidence that nothing has
+EVEN = 0.5  # confidence below which nothing is sure, however often it is right
 log = logging.getLogger(__name__)
 
 
@@ -204,20 +206,24 @@ def sure_from(confidence: np.ndarray, right: np.ndarray) -> float:
     order = np.argsort(-confidence)
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     fits = np.flatnonzero(share[FEW - 1 :] >= RIGHT)
-    return round(float(confidence[order][fits[-1] + FEW - 1]), 3) if len(fits) else 1.01
+    if not len(fits):
+        return NEVER
+    return max(EVEN, round(float(confidence[order][fits[-1] + FEW - 1]), 3))
 
 
 def thresholds(logits: torch.Tensor, task: Task) -> tuple[float, ...]:
-    """`sure_from` of each name: its own where it is found often, else that of all."""
+    """`sure_from` of each name: its own where it is found often, else that of all. A kind of sound
+    that is never right often enough is never sure. A language or voice like that has what all
+    have: the clips are not as many of each as people would bring."""
     confidence, named = (part.numpy() for part in logits.softmax(-1).max(-1))
     right = named == task.classes.numpy()
     if task.rows is not None:
         named = task.rows.numpy()[named]
-    overall = sure_from(confidence, right)
-    least = []
+    overall, least = sure_from(confidence, right), []
     for i in range(len(task.names)):
         its = named == i
-        least.append(sure_from(confidence[its], right[its]) if its.sum() >= OFTEN else overall)
+        own = sure_from(confidence[its], right[its]) if its.sum() >= OFTEN else overall
+        least.append(overall if own == NEVER and task.about != KIND else own)
     return tuple(least)
 
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from model.listening.heads import REST
+from model import checkpoint
+from model.listening.heads import REST, HeadConfig, Heads, HeadsConfig
 from model.listening.notes import FAMILY, KIND, VOICE
 from model.mel import log_mel
+from model.placement import Placement
 from model.spec import SAMPLE_RATE
-from model.training import add_reader, head_features, heads, toy
+from model.training import add_heads, add_reader, head_features, heads, toy
 from model.training.head_features import Features
 from model.training.packing import Pack
 from tests.model import tiny_whisper
@@ -37,7 +39,7 @@ def found():
             chances[0 if row["language"] == "nl" else i // 3 % 3] = 0.7  # takes Dutch for English
         if kind == "instrument":
             row["family"] = ("brass", "strings")[i % 2]
-            vector[2:4, 2] += 4 * (i % 2)
+            vector[0:2, 2] += 4 * (i % 2)
         vector[3:5, 3] += 5 * KINDS.index(kind)
         rows.append(row)
         spoken.append(np.log(chances))
@@ -83,6 +85,18 @@ def test_what_was_written_is_read_and_bfloat16_changes_nothing(fitted, found, tm
     torch.testing.assert_close(exact, halved, rtol=0.01, atol=0.02)
 
 
+def test_a_checkpoint_is_given_its_heads(fitted, tmp_path):
+    base, _ = toy.make(tmp_path)
+    made = Heads(
+        HeadsConfig({KIND: HeadConfig(names=("a", "b"), layers=(1,), sure_from=(1, 1))}), 64
+    )
+    made.kind.bias.data[1] = 3.0
+    heads.write(made, tmp_path / "heads")
+    add_heads.main([str(tmp_path / name) for name in ("heads", "base", "out")])
+    loaded = checkpoint.load(tmp_path / "out", Placement(torch.device("cpu"), torch.float32, 32))
+    assert loaded.heads.config == made.config and loaded.heads.kind.bias.tolist() == [0, 3]
+
+
 def test_means_may_be_rounded():
     directions = heads.Directions(torch.full((1,), 1000.7), torch.full((1,), 0.5), torch.eye(1))
     head = heads.Fitted(torch.tensor([[1.0], [-1.0]]), torch.tensor([0.2, 0.1]), torch.ones(1))
@@ -98,6 +112,7 @@ def test_sure_from_is_where_95_in_100_are_right():
     least = heads.sure_from(confidence, ~wrong)
     assert np.mean(~wrong[confidence >= least]) >= 0.95 and 0.78 < least < 0.8
     assert heads.sure_from(confidence, np.zeros(101, bool)) > 1, "never sure"
+    assert heads.sure_from(confidence / 2, np.ones(101, bool)) == 0.5, "not below an even chance"
     assert heads.sure_from(confidence[:5], np.ones(5, bool)) > 1, "too few to know"
 
 
