@@ -38,6 +38,7 @@ FOLDS = 5
 FEW, OFTEN = 10, 40  # findings for a threshold; findings of a name for one of its own
 KEPT = 384  # directions in which features differ most, that a head may use
 PENALTY = {KIND: 1e-1, VOICE: 1e-2, FAMILY: 1e-2, LANGUAGE: 3e-1}
+ALIKE = 60  # clips of one source that count in full, for a threshold
 NEVER = 1.01  # a confidence that nothing has
 EVEN = 0.5  # confidence below which nothing is sure, however often it is right
 log = logging.getLogger(__name__)
@@ -200,11 +201,11 @@ def temperature(logits: torch.Tensor, task: Task) -> float:
     return float(tried[int(np.argmin([float((each * task.weigh).sum()) for each in nats]))])
 
 
-def sure_from(confidence: np.ndarray, right: np.ndarray) -> float:
-    """The least confidence from which at least RIGHT of the findings are right; more than 1 where
-    there are not FEW such findings."""
+def sure_from(confidence: np.ndarray, right: np.ndarray, weigh: np.ndarray) -> float:
+    """The least confidence from which at least RIGHT of the findings are right, each counting as
+    much as `weigh` says; more than 1 where there are not FEW such findings."""
     order = np.argsort(-confidence)
-    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    share = np.cumsum((right * weigh)[order]) / np.cumsum(weigh[order])
     fits = np.flatnonzero(share[FEW - 1 :] >= RIGHT)
     if not len(fits):
         return NEVER
@@ -219,10 +220,14 @@ def thresholds(logits: torch.Tensor, task: Task) -> tuple[float, ...]:
     right = named == task.classes.numpy()
     if task.rows is not None:
         named = task.rows.numpy()[named]
-    overall, least = sure_from(confidence, right), []
+    count = Counter(task.groups)  # a source with very many clips, all alike, shall not decide
+    weigh = np.array([min(1.0, ALIKE / count[group]) for group in task.groups])
+    overall, least = sure_from(confidence, right, weigh), []
     for i in range(len(task.names)):
         its = named == i
-        own = sure_from(confidence[its], right[its]) if its.sum() >= OFTEN else overall
+        own = overall
+        if its.sum() >= OFTEN:
+            own = sure_from(confidence[its], right[its], weigh[its])
         least.append(overall if own == NEVER and task.about != KIND else own)
     return tuple(least)
 

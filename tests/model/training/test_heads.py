@@ -107,13 +107,27 @@ def test_means_may_be_rounded():
 
 
 def test_sure_from_is_where_95_in_100_are_right():
-    confidence = np.linspace(1, 0.5, 101)
+    confidence, even = np.linspace(1, 0.5, 101), np.ones(101)
     wrong = confidence < 0.8  # from there on down, all are wrong
-    least = heads.sure_from(confidence, ~wrong)
+    least = heads.sure_from(confidence, ~wrong, even)
     assert np.mean(~wrong[confidence >= least]) >= 0.95 and 0.78 < least < 0.8
-    assert heads.sure_from(confidence, np.zeros(101, bool)) > 1, "never sure"
-    assert heads.sure_from(confidence / 2, np.ones(101, bool)) == 0.5, "not below an even chance"
-    assert heads.sure_from(confidence[:5], np.ones(5, bool)) > 1, "too few to know"
+    assert heads.sure_from(confidence, wrong & False, even) > 1, "never sure"
+    assert heads.sure_from(confidence / 2, even > 0, even) == 0.5, "not below an even chance"
+    assert heads.sure_from(confidence[:5], even[:5] > 0, even[:5]) > 1, "too few to know"
+
+
+def test_one_source_with_many_clips_does_not_decide_what_is_sure():
+    task = heads.Task(
+        KIND,
+        ("drum", "instrument"),
+        torch.zeros(300, 1),
+        torch.tensor([1] * 240 + [0] * 60),
+        np.array(["notes"] * 240 + ["drums"] * 30 + ["more drums"] * 30),
+    )
+    logits = torch.zeros(300, 2)  # all is taken for an instrument
+    logits[:240, 1], logits[240:250, 1], logits[250:, 1] = 4.0, torch.linspace(3, 1, 10), -2.0
+    drum, instrument = heads.thresholds(logits, task)
+    assert instrument > 0.9, "of all 250 findings 240 are right, but of both sources not so many"
 
 
 def test_a_head_is_judged_on_sources_it_did_not_learn_from(found, monkeypatch):
