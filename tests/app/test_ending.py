@@ -102,7 +102,8 @@ class Known(places.Places):
         PLACES.append(self)
 page.Places, page.PATIENCE = Known, 1.5
 import signal
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+for one in (signal.SIGTERM, signal.SIGINT):  # which a shell's background job ignores
+    signal.signal(one, signal.default_int_handler)
 serve(Parrot(pause=0.05), sys.argv[1], port=int(sys.argv[2]), open_browser=False, ready=ready)
 """
 
