@@ -7,14 +7,23 @@ from html import escape
 
 from app.i18n import Language
 from model.listening.languages import language_name
-from model.listening.notes import FAMILY, KIND, LANGUAGE, VOICE, Label, Note, Word, from_json
+from model.listening.notes import (
+    FAMILY,
+    KIND,
+    LANGUAGE,
+    VOICE,
+    WITHHELD,
+    Label,
+    Note,
+    Word,
+    from_json,
+)
 from model.listening.notes_as_text import clock
 from sessions.records import WindowNotes
 
 MOST_WORDS = 1000  # of a clip that play one by one; of a longer one sentences do
 LINE = 16  # words of a line at most: each line has a time that plays
 UNSURE = 0.5  # confidence below which a pitch is not sure
-REASONS = ("silence", "noise", "music", "loop")  # of `Note.withheld`, that are told in words
 _SENTENCE_END = re.compile(r"""[.!?。！？]["'”’»)\]]*$""")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~])")
 
@@ -150,8 +159,8 @@ def _spelled(note: Note) -> Spelled:
 
 def _without_words(note: Note, language: Language) -> str:
     """Why there are no words."""
-    if note.withheld in REASONS:
-        return language.say(f"heard.withheld.{note.withheld}")
+    if note.withheld in WITHHELD:
+        return language.say(f"heard.withheld.{note.withheld.replace(' ', '_')}")
     if note.withheld:
         return language.say("heard.withheld.other", why=" ".join(note.withheld.split()))
     return "" if note.text.strip() or note.words else language.say("heard.nobody")

@@ -250,6 +250,15 @@ def examine(answering: Answering, questions: Sequence[Question]) -> Report:
     return report
 
 
+def show(report: Report, out: Path | None) -> None:
+    """Prints the figures; every answer goes into a file, where one is given."""
+    if out:
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in report.rows)
+        out.write_text("".join(lines), encoding="utf-8")
+    for line in report.lines():
+        print(line)
+
+
 def main(argv: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description="Score answers from notes, or plain answers.")
     cli.add_argument("model", type=as_path, help="a checkpoint folder")
@@ -259,11 +268,7 @@ def main(argv: list[str] | None = None) -> None:
     args = cli.parse_args(argv)
     questions = plain() if args.plain else passages()
     report = examine(Answering.open(args.model, quoting=args.quoting), questions)
-    if args.out:
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in report.rows)
-        args.out.write_text("".join(lines), encoding="utf-8")
-    for line in report.lines():
-        print(line)
+    show(report, args.out)
 
 
 if __name__ == "__main__":

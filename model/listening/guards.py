@@ -9,10 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.listening.notes import Label
+from model.listening.notes import LOOP, NO_SPEECH, NO_VOICE, UNSURE, Label
 from model.listening.speech_reader import Reading
 
-NO_VOICE, NO_SPEECH, LOOP, UNSURE = "no voice", "no speech", "loop", "unsure"
 NOBODY = (NO_VOICE, NO_SPEECH)  # reasons why no other reading is worth a try
 SILENT = -75.0  # dBFS, root mean square: below, nothing that a 16-bit recording holds is heard
 VOICE = 0.3  # least probability, of the best 32 ms, that someone speaks

@@ -12,6 +12,8 @@ from math import isfinite
 
 _LARGEST = 1e9  # of any number in a note
 DOUBTFUL = 0.5  # probability below which a word is shown as doubtful
+NO_VOICE, NO_SPEECH, LOOP, UNSURE = "no voice", "no speech", "loop", "unsure"  # why words are
+WITHHELD = (NO_VOICE, NO_SPEECH, LOOP, UNSURE)  # withheld
 KIND, FAMILY, LANGUAGE, VOICE = "kind", "instrument family", "language", "voice"  # of `Label`
 
 
@@ -64,7 +66,7 @@ class Note:
     pitch: Pitch | None = None
     level: float | None = None  # loudness of the window in dBFS (root mean square)
     tempo: float | None = None  # beats a minute, where there is a beat
-    withheld: str = ""  # why words that the reader wrote were not taken: "silence", "loop", …
+    withheld: str = ""  # why words that the reader wrote were not taken: one of WITHHELD
 
     def label(self, about: str) -> Label | None:
         """The first finding about something."""

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from model.listening.notes import FAMILY, KIND, LANGUAGE, VOICE, Label, Note, Pitch, Word
+from model.listening.notes import FAMILY, KIND, LANGUAGE, VOICE, WITHHELD, Label, Note, Pitch, Word
 from model.listening.notes_as_text import SPEECH, clock, notes_as_text
+from model.listening.task_answers import KINDS, NO_WORDS, NOT_SURE, NOT_TAKEN, VOICES
 from model.training import wordings
 from model.training.instruments import FAMILIES
 from model.training.line_passages import Lines, line_passage
@@ -24,9 +25,6 @@ from model.training.reader_errors import misread, quoted, written
 from model.training.spoken_commands import command
 from model.training.spoken_passages import passage
 
-NO_WORDS = "No words were heard."
-NOT_TAKEN = "No words could be taken down."
-NOT_SURE = "I am not sure."
 MISREAD = 0.3  # share of passages with a reader's errors
 ERRORS = (0.03, 0.2)  # chance of an error in a word of such a passage
 EMPTY = 0.07  # share of passages of which nothing was taken down
@@ -37,16 +35,6 @@ SOUND = 0.07  # share of examples without any speech
 WINDOW = 28.0  # seconds of speech in a note
 MOST = 10  # conversations about one passage
 COPIED = 60  # words of a recording that is written down whole, at most
-KINDS = {
-    "speech": "Speech",
-    "vocal sound": "A vocal sound",
-    "animal": "An animal",
-    "instrument": "An instrument",
-    "drum": "A drum",
-    "event": "An event",
-}
-_VOICES = {"female": "A woman", "male": "A man"}
-_WITHHELD = ("silence", "noise", "music", "loop")
 _PITCHES = [
     f"{name}{octave}" for octave in range(1, 7) for name in "C C# D D# E F F# G G# A A# B".split()
 ]
@@ -195,7 +183,7 @@ def _answer_as_read(turn: Turn, told: Passage, heard) -> str | None:
 def _nothing_taken_down(rng: Random, told: Passage) -> Example:
     """A passage that was not read: whatever is asked of it, there is nothing to answer from."""
     end = told.recordings[0].sentences[-1].end
-    withheld = rng.choice(("", *_WITHHELD))
+    withheld = rng.choice(("", *WITHHELD))
     labels = _labels_of_speech(rng, told.recordings[0]) if withheld else ()
     note = Note(start=0.0, end=end, reader="", labels=labels, withheld=withheld)
     asked = [turns[0] for turns in told.conversations]
@@ -222,7 +210,7 @@ def _sound(rng: Random) -> tuple[Note, ...]:
             )
             pitch = Pitch(440.0, rng.choice(_PITCHES), 0.9) if rng.random() < 0.8 else None
     else:
-        withheld = rng.choice(("", *_WITHHELD))
+        withheld = rng.choice(("", *WITHHELD))
         if withheld and rng.random() < 0.5:
             labels.append(_label(rng, LANGUAGE, rng.choice(list(_LANGUAGES)), 0.6))
     length = rng.uniform(0.5, 12)
@@ -305,7 +293,7 @@ def _known(fact: str, notes: tuple[Note, ...]) -> str | None:
     if fact == "kind":
         return _said(kind, KINDS)
     if fact == "gender":
-        return _said(note.label(VOICE), _VOICES)
+        return _said(note.label(VOICE), VOICES)
     if fact == "language":
         label = note.label(LANGUAGE)
         return _said(label, {"en": "English"} | _LANGUAGES)
@@ -344,7 +332,7 @@ def _open(notes: tuple[Note, ...]) -> str | None:
     kind, voice = note.label(KIND), note.label(VOICE)
     if note.text:
         first = note.text.split(". ")[0].rstrip(".")
-        who = _VOICES[voice.name] if voice and voice.is_sure else "Somebody"
+        who = VOICES[voice.name] if voice and voice.is_sure else "Somebody"
         return f'{who} says: "{first}."'
     if kind is None:
         return _transcript(notes)

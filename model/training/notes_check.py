@@ -27,6 +27,7 @@ from model.evaluation.question_answering import (
     Question,
     examine,
     is_refusal,
+    show,
 )
 from model.paths import as_path
 from model.training.dialogues import IGNORED
@@ -131,11 +132,7 @@ def main(argv: list[str] | None = None) -> None:
     args = cli.parse_args(argv)
     answering = Answering.open(args.model, quoting=args.quoting)
     report = examine(answering, questions(args.held, args.count))
-    if args.out:
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in report.rows)
-        args.out.write_text("".join(lines), encoding="utf-8")
-    for line in report.lines():
-        print(line)
+    show(report, args.out)
 
 
 if __name__ == "__main__":

@@ -90,9 +90,10 @@ def test_findings_are_told_and_what_is_unsure_is_not_told_as_a_fact():
 @pytest.mark.parametrize(
     ("why", "said"),
     [
-        ("silence", "it is silent"),
+        ("no voice", "no voice is heard"),
+        ("no speech", "nobody seems to speak"),
         ("loop", "over and over"),
-        ("music", "only music"),
+        ("unsure", "not sure of them"),
         ("x <y>", "(x <y>)"),
     ],
 )
