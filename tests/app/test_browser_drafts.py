@@ -242,6 +242,8 @@ def test_who_went_elsewhere_while_a_question_goes_out_stays_there(page):
 
 def test_an_upload_that_failed_is_tried_again_and_one_that_is_under_way_is_cancelled(page):
     page.route(UPLOADS, lambda route: route.abort())
+    page.reload()  # a page that is open already may send its next request past a new route
+    page.wait_for_selector(".turns.empty")
     choose_file(page, sound("again.wav"))
     expect(page.locator(".attached .unsent")).to_contain_text("again.wav")
     expect(page.locator(".send")).to_be_disabled()
