@@ -7,7 +7,7 @@ in text; typed text forms no control token (`allowed` below).
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from model.listening.notes_as_text import notes_as_text
+from model.listening.notes_as_text import clock, notes_as_text
 from model.messages import Clip, Message
 from model.spec import (
     AUDIO_END,
@@ -183,9 +183,3 @@ def _label(number: int, window: Window) -> str:
         return f"Audio {number}"
     start, end = (clock(at / SAMPLE_RATE) for at in (window.start, window.end))
     return f"Audio {number} ({start} to {end})"
-
-
-def clock(seconds: float) -> str:
-    """Minutes and seconds, as people write them: 75.2 is 1:15."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02d}"

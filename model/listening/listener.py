@@ -1,10 +1,11 @@
 """All that takes the notes of a checkpoint. Each window is listened to once."""
 
 from collections import OrderedDict
+from functools import cached_property
 from pathlib import Path
 
 from model.listening.notes import Note
-from model.listening.reader import read
+from model.listening.reader import Voice, read, voice_detector
 from model.listening.speech_reader import SpeechReader
 from model.qwen_audio import QwenAudio
 from model.windows import Window
@@ -35,5 +36,10 @@ class Listener:
         return self._kept[key]
 
     def _taken(self, window: Window, translate: bool) -> Note:
-        (note,) = read(self.reader, window.clip, [window], translate=translate)
+        (note,) = read(self.reader, window.clip, [window], translate=translate, voice=self._voice)
         return note
+
+    @cached_property
+    def _voice(self) -> Voice:
+        """Made at the first window: it reads a network from disk."""
+        return voice_detector()

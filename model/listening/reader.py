@@ -21,6 +21,7 @@ from model.spec import SAMPLE_RATE
 from model.speech import Speech
 from model.windows import Window, split
 
+Voice = Callable[[np.ndarray], float | None]  # see `voice_detector`
 TEMPERATURES = (0.4, 0.8)  # tried in turn where the likeliest tokens are not taken
 
 
@@ -31,17 +32,17 @@ def read(
     *,
     language: str = "",
     translate: bool = False,
-    kind: Callable[[Window], Label | None] = lambda window: None,
+    voice: Voice | None = None,
 ) -> Iterator[Note]:
     """A note for each window (default: the whole clip, cut at pauses), in order, as it is read.
 
     `language` is that of all speech, where it is known ("de"); `translate` writes English, and then
-    words have no times of their own. `kind` is asked what sort of sound a window is. Raises
+    words have no times of their own. `voice` is a `voice_detector` that was made before. Raises
     ValueError for a language that the reader does not know.
     """
-    voice = _voice_detector()
+    voice = voice or voice_detector()
     for window in split(clip) if windows is None else windows:
-        yield _note(reader, window, language, translate, kind(window), voice)
+        yield _note(reader, window, language, translate, voice)
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ def _note(
     window: Window,
     language: str,
     translate: bool,
-    kind: Label | None,
-    voice: Callable[[np.ndarray], float | None],
+    voice: Voice,
 ) -> Note:
     start, end, samples = window.start / SAMPLE_RATE, window.end / SAMPLE_RATE, window.samples
     note = Note(start=start, end=end, reader=reader.name, level=guards.level(samples))
@@ -74,7 +74,7 @@ def _note(
     note = replace(note, labels=labels, pitch=_pitch(labels, samples))
     if is_voiceless:
         return note
-    kind = kind or note.label(KIND)
+    kind = note.label(KIND)
     parts = [Stretch(0, len(samples), language)]
     if not language:
         parts = stretches(reader, whole, samples)
@@ -163,7 +163,7 @@ def _joined(note: Note, found: list[_Taken], labelled: Callable[[str, float], La
     )
 
 
-def _voice_detector() -> Callable[[np.ndarray], float | None]:
+def voice_detector() -> Voice:
     """Samples (n,) -> the highest probability of speech in them; None where it is not installed."""
     try:
         speech = Speech()

@@ -14,7 +14,7 @@ from random import Random
 
 from model.listening.notes import FAMILY, KIND, LANGUAGE, VOICE, WITHHELD, Label, Note, Pitch, Word
 from model.listening.notes_as_text import SPEECH, clock, notes_as_text
-from model.listening.task_answers import KINDS, NO_WORDS, NOT_SURE, NOT_TAKEN, VOICES
+from model.listening.task_answers import CANNOT, KINDS, NO_WORDS, NOT_TAKEN, VOICES, as_sentence
 from model.training import wordings
 from model.training.instruments import FAMILIES
 from model.training.line_passages import Lines, line_passage
@@ -38,7 +38,7 @@ COPIED = 60  # words of a recording that is written down whole, at most
 _PITCHES = [
     f"{name}{octave}" for octave in range(1, 7) for name in "C C# D D# E F F# G G# A A# B".split()
 ]
-_LANGUAGES = {"de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "nl": "Dutch"}
+_LANGUAGES = ("de", "fr", "es", "it", "nl")
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def _sound(rng: Random) -> tuple[Note, ...]:
     else:
         withheld = rng.choice(("", *WITHHELD))
         if withheld and rng.random() < 0.5:
-            labels.append(_label(rng, LANGUAGE, rng.choice(list(_LANGUAGES)), 0.6))
+            labels.append(_label(rng, LANGUAGE, rng.choice(_LANGUAGES), 0.6))
     length = rng.uniform(0.5, 12)
     return (
         Note(
@@ -291,16 +291,15 @@ def _known(fact: str, notes: tuple[Note, ...]) -> str | None:
     note = notes[0]
     kind = note.label(KIND)
     if fact == "kind":
-        return _said(kind, KINDS)
+        return _said(kind)
     if fact == "gender":
-        return _said(note.label(VOICE), VOICES)
+        return _said(note.label(VOICE))
     if fact == "language":
-        label = note.label(LANGUAGE)
-        return _said(label, {"en": "English"} | _LANGUAGES)
+        return _said(note.label(LANGUAGE))
     if fact == "family":
-        return _said(note.label(FAMILY), {})
+        return _said(note.label(FAMILY))
     if fact == "note":
-        return f"{note.pitch.note}." if note.pitch and not note.text else wordings.CANNOT
+        return f"{note.pitch.note}." if note.pitch and not note.text else CANNOT
     if fact == "length":
         return f"{clock(notes[-1].end)}."
     if fact == "transcript":
@@ -310,14 +309,8 @@ def _known(fact: str, notes: tuple[Note, ...]) -> str | None:
     return _which_sound(fact, kind)
 
 
-def _said(label: Label | None, names: dict[str, str]) -> str:
-    if label is None:
-        return wordings.CANNOT
-    name = names.get(label.name, label.name[0].upper() + label.name[1:])
-    if label.is_sure:
-        return f"{name}."
-    named = name if label.about == LANGUAGE else name[0].lower() + name[1:]
-    return f"Perhaps {named}. {NOT_SURE}"
+def _said(label: Label | None) -> str:
+    return CANNOT if label is None else as_sentence(label)
 
 
 def _transcript(notes: tuple[Note, ...]) -> str | None:
@@ -336,17 +329,17 @@ def _open(notes: tuple[Note, ...]) -> str | None:
         return f'{who} says: "{first}."'
     if kind is None:
         return _transcript(notes)
-    more = [_said(label, {}) for label in (note.label(FAMILY),) if label and label.is_sure]
+    more = [_said(label) for label in (note.label(FAMILY),) if label and label.is_sure]
     more += [f"The note is {note.pitch.note}."] if note.pitch else []
-    return " ".join([_said(kind, KINDS), *more])
+    return " ".join([_said(kind), *more])
 
 
 def _which_sound(fact: str, kind: Label | None) -> str:
     """Which sound, which animal: no finding says it."""
     if kind is None or fact == "animal" and kind.name != "animal":
-        return wordings.CANNOT
+        return CANNOT
     if not kind.is_sure:
-        return _said(kind, KINDS)
+        return _said(kind)
     return f"{KINDS.get(kind.name, kind.name)}, I can't tell which."
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from model.training.passage_questions import NO_ANSWER, as_answer, clock, typed, words
+from model.listening.notes_as_text import clock
+from model.training.passage_questions import NO_ANSWER, as_answer, typed, words
 from model.training.passage_tellings import Passage, Recording, Sentence, Turn
 
 RECORDINGS = (1, 1, 1, 1, 2, 2, 3)

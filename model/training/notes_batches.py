@@ -12,8 +12,8 @@ from random import Random
 from torch.utils.data import Dataset
 
 from model.listening.notes import Note
-from model.listening.notes_as_text import notes_as_text
-from model.prompt import Prompt, Renderer, clock
+from model.listening.notes_as_text import clock, notes_as_text
+from model.prompt import Prompt, Renderer
 from model.spec import IM_END, IM_START, SYSTEM_PROMPT
 from model.training import talk
 from model.training.batches import Made, side_by_side

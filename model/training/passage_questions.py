@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from model.listening.notes_as_text import clock
 from model.training.passage_tellings import Filling, Recording, Telling, Turn
 from model.training.passage_units import RARE_KINDS, SLOT, Material, Question, Unit, slots_of
 from model.training.spoken_amounts import AMOUNTS
@@ -47,10 +48,6 @@ def words(text: str) -> list[str]:
 def stands_in(answer: str, text: str) -> bool:
     """Whether the answer's words stand in the text, in a row."""
     return f" {' '.join(words(answer))} " in f" {' '.join(words(text))} "
-
-
-def clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def as_answer(text: str) -> str:

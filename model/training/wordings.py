@@ -4,7 +4,9 @@ No wording of HELD_OUT is ever drawn in training: with it is measured whether a 
 never seen is understood.
 """
 
-CANNOT = "I can't hear that in the recording."  # a question that does not fit the sound
+from model.listening import task_answers
+
+CANNOT = task_answers.CANNOT  # a question that does not fit the sound
 NO_RECORDING = "There is no recording yet. Record or add one, and ask again."
 
 

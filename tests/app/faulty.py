@@ -1,9 +1,7 @@
 """A page whose engine fails as it is told to: `python -m tests.app.faulty --data DIR --port N`."""
 
-import argparse
-
-from app.page import serve
 from model.engine import Parrot
+from tests.app.serving import serve_here
 
 
 class OutOfMemoryError(RuntimeError):
@@ -29,15 +27,4 @@ class Faulty(Parrot):
 
 
 if __name__ == "__main__":
-    cli = argparse.ArgumentParser()
-    cli.add_argument("--data")
-    cli.add_argument("--port", type=int)
-    cli.add_argument("--no-browser", action="store_true")
-    words = cli.parse_args()
-    serve(
-        Faulty(pause=0.05),
-        words.data,
-        port=words.port,
-        open_browser=False,
-        ready=lambda address: print(address, flush=True),
-    )
+    serve_here(Faulty(pause=0.05))

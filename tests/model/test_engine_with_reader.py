@@ -13,7 +13,6 @@ from model.machine import PACKAGED
 from model.messages import Clip, Message, Sampling
 from model.spec import SAMPLE_RATE
 from model.tasks import TASKS
-from model.training import add_reader, toy
 from tests.model import tiny_whisper
 
 PLAIN = Sampling(temperature=0, max_tokens=64)
@@ -22,11 +21,8 @@ SPEECH = next((PACKAGED.parent / "sample").rglob("*youarenext*"), None)
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("reads")
-    tiny_whisper.make(folder / "whisper")
-    base, _ = toy.make(folder)
-    add_reader.main([str(folder / "whisper"), str(base), str(folder / "joined")])
-    engine = LocalEngine.open(folder / "joined", bits=32)
+    folder = tiny_whisper.joined(tmp_path_factory.mktemp("reads"))
+    engine = LocalEngine.open(folder, bits=32)
     yield engine
     engine.close()
 

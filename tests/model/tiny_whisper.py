@@ -54,6 +54,16 @@ def make(folder: Path, seed: int = 0):
     return theirs.requires_grad_(False)
 
 
+def joined(folder: Path) -> Path:
+    """A toy checkpoint with a Whisper as its reader; both stand beside it in `folder`."""
+    from model.training import add_reader, toy
+
+    make(folder / "whisper")
+    base, _ = toy.make(folder)
+    add_reader.main([str(folder / "whisper"), str(base), str(folder / "joined")])
+    return folder / "joined"
+
+
 def write_tokenizer(file: Path) -> None:
     """A token for each byte, then the control tokens that have names."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers

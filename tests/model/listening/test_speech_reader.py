@@ -91,7 +91,7 @@ def test_noise_in_which_nobody_speaks_gives_no_words(reader):
 @pytest.fixture
 def trusting(monkeypatch):
     """Somebody speaks, and is believed: the tiny reader writes nonsense."""
-    monkeypatch.setattr(reading, "_voice_detector", lambda: lambda samples: 1.0)
+    monkeypatch.setattr(reading, "voice_detector", lambda: lambda samples: 1.0)
     monkeypatch.setattr(guards, "why_withheld", lambda reading, **known: "")
 
 
@@ -117,7 +117,7 @@ def test_a_translation_has_no_word_times(reader, trusting):
 
 def test_what_loops_is_tried_again_and_then_cut(reader, monkeypatch):
     """With a reader that says one phrase over and over at every temperature."""
-    monkeypatch.setattr(reading, "_voice_detector", lambda: lambda samples: 1.0)
+    monkeypatch.setattr(reading, "voice_detector", lambda: lambda samples: 1.0)
     told = reader.write(reader.hear(noise(2.0).samples))
     loop = tuple(b" go") * 12
     tried = []

@@ -10,7 +10,7 @@ from model.errors import NoWeights
 from model.local import LocalEngine
 from model.nn.speech_decoder import DecoderMemory
 from model.placement import Placement
-from model.training import add_reader, ship, toy
+from model.training import ship
 from tests.model import tiny_whisper
 
 CPU = torch.device("cpu")
@@ -19,11 +19,7 @@ FULL = Placement(CPU, torch.float32, 32, fused=True)
 
 @pytest.fixture(scope="module")
 def joined(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("add_reader")
-    tiny_whisper.make(folder / "whisper")
-    base, _ = toy.make(folder)
-    add_reader.main([str(folder / "whisper"), str(base), str(folder / "joined")])
-    return folder / "joined"
+    return tiny_whisper.joined(tmp_path_factory.mktemp("add_reader"))
 
 
 @pytest.fixture(scope="module")

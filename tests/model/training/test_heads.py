@@ -12,7 +12,7 @@ from model.listening.notes import FAMILY, KIND, VOICE
 from model.mel import log_mel
 from model.placement import Placement
 from model.spec import SAMPLE_RATE
-from model.training import add_heads, add_reader, head_features, heads, toy
+from model.training import add_heads, head_features, heads, toy
 from model.training.head_features import Features
 from model.training.packing import Pack
 from tests.model import tiny_whisper
@@ -179,14 +179,12 @@ def test_at_most_so_many_clips_of_a_source_are_learned_from_and_none_held_out(tm
 
 @pytest.mark.parametrize("held_out", [False, True])
 def test_one_command_keeps_the_features_of_a_corpus(tmp_path, held_out):
-    tiny_whisper.make(tmp_path / "whisper")
-    base, _ = toy.make(tmp_path)
-    add_reader.main([str(tmp_path / "whisper"), str(base), str(tmp_path / "model")])
+    model = tiny_whisper.joined(tmp_path)
     with Pack(tmp_path / "corpus", "sounds") as part:
         for split in ("train", "test", "train"):
             answers = {"kind of sound": "A drum."}
             part.add(noise(0.3).pcm(), answers, split=split, source=split, kind="drum")
-    folders = [str(tmp_path / name) for name in ("model", "corpus", "out")]
+    folders = [str(model), *(str(tmp_path / name) for name in ("corpus", "out"))]
     head_features.main([*folders, "--held-out"] if held_out else folders)
     features = Features.read(tmp_path / "out")
     assert [row["split"] for row in features.rows] == (["test"] if held_out else ["train"] * 2)
