@@ -3,7 +3,8 @@
 // tab has left is taken over by the next one that shows its conversation.
 
 const PREFIX = "earshot-draft:", TAB = "earshot-tab";
-const AGAIN = 1000; // ms: a page that is loaded again may come before its end is known
+const AGAIN = 1000; // ms: a page that is loaded again may come before its end is known …
+const RELOADED = 30; // … on a busy machine long before: so often it asks for its own name again
 
 let tab = "";
 
@@ -85,8 +86,11 @@ export async function start(renamed) {
   const fresh = () => Math.random().toString(36).slice(2);
   rename(given() || fresh());
   if (!navigator.locks || (await claim(tab))) return;
-  await new Promise(done => setTimeout(done, AGAIN));
-  if (await claim(tab)) return;
+  const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
+  for (let tries = isReload ? RELOADED : 1; tries > 0; tries -= 1) {
+    await new Promise(done => setTimeout(done, AGAIN));
+    if (await claim(tab)) return;
+  }
   rename(fresh());
   claim(tab);
   renamed();

@@ -193,6 +193,26 @@ def test_what_a_closed_tab_has_left_is_there_in_the_next_and_that_of_an_open_one
     draft(third, "")
 
 
+def test_a_reload_that_comes_long_before_the_end_of_its_page_is_known_doubles_no_draft(page):
+    page.fill(FIELD, "half a thought")
+    expect(page.locator(FIELD)).to_have_value("half a thought")
+    name = page.evaluate("sessionStorage.getItem('earshot-tab')")
+    other = page.context.new_page()
+    other.goto(page.url)
+    held = """name => void navigator.locks.request(`earshot-tab-${name}`,
+        () => new Promise(done => (window.free = done)))"""
+    other.evaluate(held, name)  # waits for the page to go, and has its name then
+    page.reload()
+    other.wait_for_function("!!window.free")
+    page.wait_for_timeout(2500)
+    draft(page, "half a thought")
+    kept = "Object.keys(localStorage).filter(name => name.startsWith('earshot-draft:'))"
+    assert page.evaluate(kept) == [f"earshot-draft::{name}"]
+    other.evaluate("free()")
+    other.wait_for_timeout(1500)
+    assert page.evaluate("sessionStorage.getItem('earshot-tab')") == name
+
+
 def test_a_draft_as_an_earlier_version_of_the_page_kept_it(page):
     kept = '{"text":"half a thought","clips":[],"edits":0,"aside":null}'
     page.evaluate("kept => localStorage.setItem('earshot-draft:', kept)", kept)
